@@ -1,0 +1,1 @@
+"""Adapters for ERP systems: customers and orders."""

@@ -1,0 +1,58 @@
+"""The adapter: files, checked against each other, and a client become ports."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.erp.onec_soap.answers import SESSION_FAULTS, Answers
+from adapters.erp.onec_soap.client import Client, sign_in
+from adapters.erp.onec_soap.envelope import can_be_asked
+from adapters.erp.onec_soap.mapping import Read, load_reads
+from adapters.erp.onec_soap.settings import OneCSettings
+from bff.errors import BadReply
+from bff.http import HttpClients
+from bff.mapping import MappedPorts
+from bff.plugins import Adapter
+
+
+class OneCAdapter:
+    """Asks what the mapping describes."""
+
+    def __init__(self, back_office: str, reads: Mapping[str, Read], client: Client) -> None:
+        self._back_office = back_office
+        self._reads = reads
+        self._client = client
+
+    async def ask(self, name: str, keys: Sequence[str]) -> Any:
+        """Make one call. Keys that cannot be sent as themselves are not asked for: they are absent from the answer."""
+        read = self._reads[name]
+        asked = [key for key in keys if can_be_asked(key, read.joined)]
+        if keys and not asked:
+            return {}
+        return await self._client.call(read, asked)
+
+    async def check(self) -> str:
+        """Compare the live WSDL with the mapping. Raises errors of `bff.errors`; `BadReply` lists what is missing."""
+        needed = {read.operation.name for read in self._reads.values()}
+        live = await self._client.operations()
+        if missing := sorted(needed - live):
+            raise BadReply(
+                f"the live WSDL has no operation {', '.join(missing)}, which the mapping names",
+                back_office=self._back_office,
+            )
+        return f"its WSDL has {len(live)} operations, among them all {len(needed)} that the mapping names"
+
+
+def build(back_office: str, settings: OneCSettings, clients: HttpClients) -> Adapter:
+    """Make the adapter; talks to nobody. Raises `SettingsFault` with every fault of mapping and WSDL."""
+    mapping, reads = load_reads(settings)
+    answers = Answers(
+        session_faults=(*SESSION_FAULTS, *mapping.session_faults),
+        refusals=[(fault.contains, fault.code) for fault in mapping.faults],
+    )
+    http = clients.open(
+        back_office, settings.address, settings.limits, headers=sign_in(settings), ca_file=settings.ca_file
+    )
+    client = Client(back_office, settings, http, answers)
+    adapter = OneCAdapter(back_office, reads, client)
+    ports = MappedPorts(adapter.ask, {name: read.batch for name, read in reads.items()}, back_office)
+    return Adapter(check=adapter.check, close=client.close, **ports.served())

@@ -1,0 +1,147 @@
+"""Calls to a 1C web service: headers, sessions, one more try where a session was lost."""
+
+import asyncio
+import logging
+import secrets
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from adapters.erp.onec_soap.answers import Answers, SessionLost
+from adapters.erp.onec_soap.mapping import Read
+from adapters.erp.onec_soap.sessions import Slot, Slots, cookie_of
+from adapters.erp.onec_soap.settings import OneCSettings
+from adapters.erp.onec_soap.wsdl import Operation
+from bff.errors import BackOfficeError, BadReply, Busy
+from bff.http import HttpClient, HttpReply
+from bff.mapping import parse_xml
+
+logger = logging.getLogger(__name__)
+
+_LARGE_BYTES = 100_000
+"""An answer above this is parsed and decoded in a thread: a millisecond or more that the loop need not stand still."""
+
+_FAREWELL_SECONDS = 1.0
+"""How long closing may take to tell 1C that our sessions are over. What is not told, ages out there."""
+
+Pause = Callable[[], Awaitable[None]]
+
+_ACTION_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"\\')
+
+
+async def short_pause() -> None:
+    """Wait 20 to 80 ms: after a 406, another call may just be giving its session back."""
+    await asyncio.sleep(0.02 + secrets.randbelow(60) / 1000)
+
+
+def sign_in(settings: OneCSettings) -> Mapping[str, str]:
+    """Basic sign-in in UTF-8 (RFC 7617, 2.1): 1C's users have Cyrillic names."""
+    credentials = f"{settings.user}:{settings.password.get_secret_value()}".encode()
+    return {"Authorization": f"Basic {b64encode(credentials).decode()}"}
+
+
+def soap_headers(operation: Operation, soap: str) -> dict[str, str]:
+    """What a call sends beside sign-in and session. Headers are ASCII: a Cyrillic action goes percent-encoded."""
+    action = quote(operation.action, safe=_ACTION_SAFE)
+    if soap == "1.1":
+        return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
+    parameter = f'; action="{action}"' if action else ""
+    return {"Content-Type": f"application/soap+xml; charset=utf-8{parameter}"}
+
+
+class Client:
+    """
+    Calls to one service, at most `pool` of them in flight.
+
+    Nothing here times how long a call waits for its slot: the caller has a deadline and cancels.
+    """
+
+    def __init__(
+        self, back_office: str, settings: OneCSettings, http: HttpClient, answers: Answers, pause: Pause = short_pause
+    ) -> None:
+        self._back_office = back_office
+        self._soap = settings.soap
+        self._reuse = settings.sessions == "reuse"
+        self._http = http
+        self._answers = answers
+        self._pause = pause
+        self._slots = Slots(settings.pool)
+
+    async def call(self, read: Read, keys: Sequence[str]) -> Any:
+        """
+        Make one call and decode its answer. A lost session is replaced and the call made again, once.
+
+        Raises errors of `bff.errors`; they get the back office's name from the ports.
+        """
+        request = read.envelope.fill(keys)
+        async with self._slots.borrow() as slot:
+            try:
+                try:
+                    return await self._attempt(read, request, slot)
+                except SessionLost as lost:
+                    logger.debug("%s: session lost", self._back_office)
+                    slot.cookie = None
+                    if isinstance(lost.meaning, Busy):
+                        await self._pause()
+                result = await self._attempt(read, request, slot)
+                logger.debug("%s: session regained", self._back_office)
+            except SessionLost as lost:
+                slot.cookie = None
+                raise lost.meaning from None
+            else:
+                return result
+
+    async def operations(self) -> frozenset[str]:
+        """
+        Fetch the live WSDL and name the operations in it.
+
+        Raises errors of `bff.errors`; `BadReply` where what comes is not a WSDL.
+        """
+        async with self._slots.borrow():
+            reply = await self._http.request("GET", "?wsdl")
+        reply.refuse_errors()
+        try:
+            root = parse_xml(reply.body)
+        except BadReply as error:
+            error.back_office = self._back_office
+            raise
+        port_types = root.findall("{http://schemas.xmlsoap.org/wsdl/}portType")
+        if not port_types:
+            raise BadReply("what stands at ?wsdl is not a WSDL; is `address` right?", back_office=self._back_office)
+        names = (child.get("name") for port_type in port_types for child in port_type)
+        return frozenset(name for name in names if name)
+
+    async def close(self) -> None:
+        """End our sessions at 1C as far as that is quick, and close every connection."""
+        slots = [slot for slot in self._slots.take_idle() if slot.cookie]
+        try:
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await asyncio.gather(*(self._finish(slot) for slot in slots))
+        except TimeoutError:
+            logger.debug("%s: sessions left to age out", self._back_office)
+        finally:
+            await self._http.close()
+
+    async def _attempt(self, read: Read, request: bytes, slot: Slot) -> Any:
+        headers = soap_headers(read.operation, self._soap)
+        if self._reuse:
+            headers |= slot.headers()
+        # Until a whole answer is here, the session is not ours to use again: after a time-out or a cancelled call 1C
+        # may still be busy in it for long, and the next call would wait behind. 1C ends it when it has aged.
+        cookie, slot.cookie = slot.cookie, None
+        reply = await self._http.request("POST", headers=headers, body=request)
+        if self._reuse:
+            slot.cookie = cookie_of(reply.headers.get("set-cookie")) or cookie
+        if len(reply.body) > _LARGE_BYTES:
+            return await asyncio.to_thread(self._decode, read, reply)
+        return self._decode(read, reply)
+
+    def _decode(self, read: Read, reply: HttpReply) -> Any:
+        return read.decode(self._answers.payload(reply, read.operation.reply_name))
+
+    async def _finish(self, slot: Slot) -> None:
+        try:
+            await self._http.request("POST", headers={**slot.headers(), "IBSession": "finish"})
+        except BackOfficeError:
+            logger.debug("%s: a session could not be ended", self._back_office)

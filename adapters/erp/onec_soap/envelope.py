@@ -1,0 +1,59 @@
+"""Requests: an envelope written once, at start, and filled with keys for every call."""
+
+import re
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import pairwise
+
+from lxml import etree
+
+KEY_MARK = "kabinet:key"
+"""Stands in a template where the key goes."""
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What cannot stand in a document, not even escaped (XML 1.0, 2.2): control characters, halves of characters."""
+
+
+def can_be_asked(key: str, joined: str | None) -> bool:
+    """
+    Say whether a key can be written into a request and still be that one key.
+
+    No back office knows a key that cannot: it is left out, and so it is unknown. An empty key is among them because
+    many services read it as "no condition" and answer with everybody.
+    """
+    return bool(key.strip()) and not _NOT_XML.search(key) and not (joined and joined in key)
+
+
+class Envelope:
+    """
+    A template to be filled.
+
+    `repeated_up` says how many levels above the key stands the element that comes once a key; None where one
+    element takes all keys, `joined` by that text, or takes just one. Without `KEY_MARK` in it, it takes no keys.
+    """
+
+    def __init__(self, template: etree._Element, *, repeated_up: int | None = None, joined: str | None = None) -> None:
+        self._template = template
+        self._joined = joined or ""
+        self._repeats = repeated_up is not None
+        self._places: tuple[str, str] | None = None
+        """Paths: from the root to the element that repeats, from there to the one that holds the key."""
+        leaf = next((element for element in template.iter() if element.text == KEY_MARK), None)
+        if leaf is not None:
+            repeated = [leaf, *leaf.iterancestors()][repeated_up or 0]
+            tree = template.getroottree()
+            self._places = tree.getelementpath(repeated), etree.ElementTree(repeated).getelementpath(leaf)
+
+    def fill(self, keys: Sequence[str]) -> bytes:
+        """Write the request for these keys, in UTF-8. lxml escapes them; `ValueError` for one that is not XML."""
+        envelope = deepcopy(self._template)
+        if self._places is not None:
+            repeated_path, leaf_path = self._places
+            repeated = next(envelope.iterfind(repeated_path))
+            texts = list(keys) if self._repeats else [self._joined.join(keys)]
+            elements = [repeated, *(deepcopy(repeated) for _ in texts[1:])]
+            for element, text in zip(elements, texts, strict=True):
+                next(element.iterfind(leaf_path)).text = text
+            for before, element in pairwise(elements):
+                before.addnext(element)
+        return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)

@@ -1,0 +1,207 @@
+"""
+Settings: flags over environment (`KABINET__SECTION__NAME`) over `kabinet.toml` over defaults.
+
+All of them are checked together and every fault is listed at once; a secret never prints.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bff.plugins import Secret, SettingsFault, SettingsFile
+from bff.sources import Sections
+
+ENVIRONMENT_PREFIX = "KABINET__"
+
+
+class SettingsError(SettingsFault):
+    """The settings as a whole are wrong; `faults` has a line for each, with the name of the setting."""
+
+
+BackOfficeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+_FROZEN = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ServerSettings(BaseModel):
+    """Where the service listens, and what its pages show."""
+
+    model_config = _FROZEN
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    graphiql: bool = False
+    """Serve GraphiQL to browsers at /graphql."""
+    introspection: bool = False
+    """Answer questions about the schema; GraphiQL needs it."""
+    drain_seconds: int = Field(default=10, ge=0, le=300)
+    """How long requests under way may go on after SIGTERM."""
+    log_format: Literal["console", "json"] = "json"
+    dashboard_ms: int = Field(default=1_200, ge=50, le=60_000)
+    """How long sections may take; what has not come by then is its section's TIMEOUT."""
+
+
+class IdentitySettings(BaseModel):
+    """Which tokens are believed: exactly one of `secret` (HS256) and `jwks_file` (RS, PS, ES, EdDSA)."""
+
+    model_config = _FROZEN
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    secret: Secret | None = None
+    jwks_file: SettingsFile | None = None
+    customer_claim: str = "sub"
+    """The claim that holds the customer's id."""
+    leeway_seconds: int = Field(default=5, ge=0, le=300)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.secret is None) == (self.jwks_file is None):
+            raise ValueError(
+                f"set exactly one of secret (or {ENVIRONMENT_PREFIX}IDENTITY__SECRET in the environment) and jwks_file"
+            )
+        if self.secret is not None and len(self.secret.get_secret_value().encode()) < 32:
+            raise ValueError("secret is shorter than 32 bytes, the least for HS256 (RFC 7518, 3.2)")
+        return self
+
+
+class Settings(BaseSettings):
+    """
+    The whole of `kabinet.toml`. Make one with `load_settings`.
+
+    `back_offices` stays raw here: each table is checked by the adapter that it names.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        # A password of digits must stay a text: values of the environment are not read as JSON.
+        enable_decoding=False,
+    )
+
+    server: ServerSettings = ServerSettings()
+    identity: IdentitySettings
+    back_offices: dict[BackOfficeName, dict[str, Any]] = Field(min_length=1, repr=False)
+    sections: Sections = Sections()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Nothing but what `load_settings` has already merged: no hidden sources."""
+        return (init_settings,)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings, the folder that relative paths start from, and where each value came from."""
+
+    settings: Settings
+    folder: Path
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """By dotted name: "flag", "environment" or the file's name; what is absent is a default."""
+
+
+def load_settings(
+    config: Path | None,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environment: bool = True,
+) -> LoadedSettings:
+    """
+    Read and check the settings.
+
+    `flags` is nested like the file. Raises `SettingsError` with every fault: a file that is not TOML, an unknown
+    name, a value of the wrong kind. What the tables of `back_offices` mean is checked when they are opened.
+    """
+    layers: list[tuple[str, dict[str, Any]]] = []
+    if config is not None:
+        layers.append((config.name, _read_toml(config)))
+    if environment:
+        layers.append(("environment", EnvSettingsSource(Settings)()))
+    layers.append(("flag", dict(flags or {})))
+
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in layers:
+        _merge(merged, layer)
+        origins.update(dict.fromkeys((name for name, _ in flatten(layer)), origin))
+
+    folder = config.resolve().parent if config is not None else Path.cwd()
+    try:
+        # model_validate, not the constructor: only this carries the folder to validators of paths.
+        settings = Settings.model_validate(merged, context={"folder": folder})
+    except ValidationError as error:
+        raise SettingsError(faults_of(error)) from None
+    return LoadedSettings(settings, folder, origins)
+
+
+def faults_of(error: ValidationError, prefix: str = "") -> list[str]:
+    """Turn pydantic's findings into lines `name: what is wrong`; none shows a value."""
+    lines = []
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        location = [str(part) for part in finding["loc"] if part != "[key]"]
+        name = ".".join([prefix, *location] if prefix else location) or "settings"
+        message = finding["msg"].removeprefix("Value error, ")
+        match finding["type"]:
+            case "missing":
+                message = f"is missing; set it in the file, or {_environment_name(name)} in the environment"
+            case "extra_forbidden":
+                message = "there is no such setting"
+        lines.append(f"{name}: {message}")
+    return lines
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield `("server.port", 8000)` and so on from nested tables."""
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flatten(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _environment_name(name: str) -> str:
+    return ENVIRONMENT_PREFIX + name.upper().replace(".", "__")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: is not TOML ({error})"]) from None
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    for name, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(name), dict):
+            _merge(base[name], cast("Mapping[str, Any]", value))
+        else:
+            base[name] = dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,113 @@
+"""`kabinet demo`: the three offices, and the cabinet in front of them."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bff.app import Cabinet, assemble, create_app
+from bff.config import LoadedSettings, load_settings
+from bff.demo.launch import DemoOffices, demo_offices
+from bff.demo.secret import demo_secret
+from bff.http import HttpClients, HttpLimits
+from bff.identity import sign_token
+from bff.serving import Server, listen
+from bff.web.graphiql_page import BUILD, READY_QUERY
+
+DEMO_CUSTOMER = "c-1001"
+DEMO_PASSWORD = "demo"  # noqa: S105 (it guards invented data on this machine)
+
+
+def demo_settings(offices: DemoOffices | None = None, **server: Any) -> LoadedSettings:
+    """The demo's settings, for offices that run: their addresses, and secrets that are in no file."""
+    flags: dict[str, Any] = {
+        "server": server,
+        "identity": {"secret": demo_secret()},
+        "back_offices": {
+            "erp": {"password": DEMO_PASSWORD},
+            "loyalty": {"api_key": DEMO_PASSWORD},
+            "cms": {"token": DEMO_PASSWORD},
+        },
+    }
+    for office in offices or ():
+        flags["back_offices"][office.name]["address"] = office.service
+    with as_file(files("bff.demo") / "shop") as folder:
+        # The environment has no say: a demo is the same on every machine.
+        return load_settings(Path(folder) / "kabinet.toml", flags=flags, environment=False)
+
+
+def demo_token(customer: str = DEMO_CUSTOMER) -> str:
+    """A token that the demo believes."""
+    identity = demo_settings().settings.identity
+    return sign_token(demo_secret(), customer, issuer=identity.issuer, audience=identity.audience)
+
+
+def run_demo(port: int, say: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `PortTaken` or `OfficeNotStarted`."""
+    with listen("127.0.0.1", port) as listening:
+        port = listening.getsockname()[1]
+        with demo_offices(ports=(port + 1, port + 2, port + 3)) as offices:
+            cabinet = assemble(demo_settings(offices, port=port))
+            app = create_app(cabinet, graphiql_headers=lambda: {"Authorization": f"Bearer {demo_token()}"})
+
+            def announce() -> None:
+                say(_welcome(port, offices))
+
+            Server(app, drain_seconds=cabinet.loaded.settings.server.drain_seconds, announce=announce).run([listening])
+
+
+def _welcome(port: int, offices: DemoOffices) -> str:
+    lines = [
+        f"kabinet demo is ready: open http://127.0.0.1:{port}/graphql",
+        "",
+        *(f"  {office.name:<8} {office.service}" for office in offices),
+        "",
+        "Break one, and ask again:",
+        f'  curl -X POST {offices.loyalty.address}/_demo/faults -d \'{{"fail": "hang"}}\'',
+        f"  curl -X POST {offices.loyalty.address}/_demo/faults -d '{{}}'",
+        "A token for another customer: kabinet token --customer c-1003",
+    ]
+    if not (BUILD / "graphiql.js").is_file():
+        lines += ["", "GraphiQL's own build is absent, so its page needs a CDN; scripts/graphiql builds it."]
+    return "\n".join(lines)
+
+
+@contextmanager
+def serving(cabinet: Cabinet) -> Iterator[str]:
+    """Serve a cabinet from a thread for as long as the context lasts; gives its address."""
+    ready = threading.Event()
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(create_app(cabinet), drain_seconds=1, announce=ready.set)
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        while not ready.wait(0.1):
+            if not thread.is_alive():
+                raise RuntimeError("the server did not start; the log says why")
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def run_once(customer: str = DEMO_CUSTOMER) -> dict[str, Any]:
+    """Start everything on free ports, ask for a customer's dashboard over HTTP, stop everything; gives the answer."""
+    with demo_offices() as offices, serving(assemble(demo_settings(offices))) as address:
+        return asyncio.run(_ask(address, customer))
+
+
+async def _ask(address: str, customer: str) -> dict[str, Any]:
+    client = HttpClients().open("kabinet", address, HttpLimits(total_seconds=10))
+    headers = {"Authorization": f"Bearer {demo_token(customer)}", "Content-Type": "application/json"}
+    try:
+        reply = await client.request("POST", "/graphql", headers=headers, body=orjson.dumps({"query": READY_QUERY}))
+    finally:
+        await client.close()
+    reply.refuse_errors()
+    answer: dict[str, Any] = orjson.loads(reply.body)
+    return answer

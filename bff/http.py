@@ -1,0 +1,215 @@
+"""
+The one module that makes HTTP clients.
+
+It adds what the client library does not have: a total deadline (a drip of one byte now and then passes every
+per-read timeout), a cap on the *decoded* bytes, no cookies kept between calls, no redirects, and errors of
+`bff.errors` in which nothing of a body, a query or a credential stands.
+"""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import TypeAlias
+
+import httpx2
+
+from bff import __version__
+from bff.domain.clock import Clock, utc_now
+from bff.errors import BadReply, Busy, SignInRefused, TimedOut, TooLarge, Unavailable, Upstream
+
+QueryParams: TypeAlias = Sequence[tuple[str, str]]
+
+KEEP_ALIVE_SECONDS = 4.0
+"""Shorter than the five seconds after which common servers close: we leave first, so no call meets a closing door."""
+
+MAX_RETRY_AFTER_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """What a client keeps to. `total_seconds` covers waiting for a connection, the request and the whole answer."""
+
+    total_seconds: float = 1.2
+    connect_seconds: float = 0.3
+    max_reply_bytes: int = 8_000_000
+    connections: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A whole answer: names of `headers` in lower case, `body` decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    back_office: str
+    retry_after: float | None = None
+    """Seconds, capped, where the answer held `Retry-After`."""
+
+    def refuse_errors(self) -> None:
+        """Raise what the status means, where it does not mean success."""
+        where = self.back_office
+        match self.status:
+            case status if 200 <= status < 300:
+                return
+            case 401 | 403:
+                raise SignInRefused(f"HTTP {self.status}: our credentials were refused", back_office=where)
+            case 429 | 503:
+                raise Busy(f"HTTP {self.status}: asked to slow down", back_office=where, retry_after=self.retry_after)
+            case status if 300 <= status < 400:
+                raise BadReply(f"HTTP {status}: redirects are not followed; is `address` right?", back_office=where)
+            case status:
+                raise Upstream(f"HTTP {status}", back_office=where)
+
+
+class HttpClient:
+    """Calls to one back office. Safe to use from many tasks at once."""
+
+    def __init__(
+        self, client: httpx2.AsyncClient, *, address: str, back_office: str, limits: HttpLimits, clock: Clock
+    ) -> None:
+        self._client = client
+        self._address = address.rstrip("/")
+        self._back_office = back_office
+        self._limits = limits
+        self._clock = clock
+
+    async def request(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        params: QueryParams = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> HttpReply:
+        """
+        Send a request to the address plus `path`, and read the whole answer, whatever its status.
+
+        Raises `Unavailable`, `TimedOut`, `BadReply` (cut short, or in an unknown encoding) or `TooLarge`.
+        """
+        where = self._back_office
+        request = self._client.build_request(
+            method, self._address + path, params=list(params) or None, headers=dict(headers or {}), content=body
+        )
+        answered = False
+        try:
+            async with asyncio.timeout(self._limits.total_seconds):
+                response = await self._client.send(request, stream=True)
+                answered = True
+                try:
+                    content = await self._read(response)
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx2.PoolTimeout) as error:
+            raise TimedOut(f"no whole answer within {self._limits.total_seconds:g} s", back_office=where) from error
+        except httpx2.ConnectTimeout as error:
+            raise Unavailable(f"no connection within {self._limits.connect_seconds:g} s", back_office=where) from error
+        except httpx2.HTTPError as error:
+            # The library's own text may hold an address with a query: only the kind of error is kept.
+            kind = type(error).__name__
+            if answered:
+                raise BadReply(f"the answer was cut short ({kind})", back_office=where) from None
+            raise Unavailable(f"no answer ({kind})", back_office=where) from None
+        return HttpReply(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            body=content,
+            back_office=where,
+            retry_after=self._retry_after(response.headers.get("retry-after")),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        cap = self._limits.max_reply_bytes
+        too_large = TooLarge(f"the answer is larger than {cap} bytes", back_office=self._back_office)
+        declared = response.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > cap:
+            raise too_large
+        decoder = self._decoder(response.headers.get("content-encoding", "identity"))
+        content = bytearray()
+        async for chunk in response.aiter_raw():
+            if decoder is None:
+                content += chunk
+            else:
+                try:
+                    content += decoder.decompress(chunk, cap + 1 - len(content))
+                except zlib.error:
+                    raise BadReply("the compressed answer is broken", back_office=self._back_office) from None
+            if len(content) > cap:
+                raise too_large
+        if decoder is not None and not decoder.eof:
+            raise BadReply("the compressed answer was cut short", back_office=self._back_office)
+        return bytes(content)
+
+    def _decoder(self, encoding: str) -> "zlib._Decompress | None":
+        match encoding.strip().lower():
+            case "identity" | "":
+                return None
+            case "gzip" | "x-gzip" | "deflate":
+                return zlib.decompressobj(wbits=47)  # 32 + 15: a gzip or zlib header, whichever comes
+        raise BadReply("the answer is in an encoding that was not asked for", back_office=self._back_office)
+
+    def _retry_after(self, value: str | None) -> float | None:
+        """Read `Retry-After` (RFC 9110, 10.2.3): seconds, or a date."""
+        if value is None:
+            return None
+        try:
+            seconds = (
+                float(value) if value.isdigit() else (parsedate_to_datetime(value) - self._clock()).total_seconds()
+            )
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+class HttpClients:
+    """Makes the clients of a service; the composition root has one and hands it to the adapters."""
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._tls: dict[Path | None, ssl.SSLContext] = {}
+
+    def open(
+        self,
+        back_office: str,
+        address: str,
+        limits: HttpLimits,
+        *,
+        headers: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
+    ) -> HttpClient:
+        """
+        Make a client for one back office; it connects on the first call.
+
+        `headers` go with every call and are never logged. `ca_file` (PEM) is trusted instead of the system's
+        authorities; certificates and host names are always verified.
+        """
+        client = httpx2.AsyncClient(
+            verify=self._tls_context(ca_file) if address.startswith("https:") else False,
+            headers={"User-Agent": f"kabinet/{__version__}", "Accept-Encoding": "gzip", **(headers or {})},
+            timeout=httpx2.Timeout(None, connect=limits.connect_seconds),
+            limits=httpx2.Limits(
+                max_connections=limits.connections,
+                max_keepalive_connections=limits.connections,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            ),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        # A cookie kept in a shared jar is one session used by every call at once; who needs cookies sends its own.
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return HttpClient(client, address=address, back_office=back_office, limits=limits, clock=self._clock)
+
+    def _tls_context(self, ca_file: Path | None) -> ssl.SSLContext:
+        if ca_file not in self._tls:
+            self._tls[ca_file] = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        return self._tls[ca_file]

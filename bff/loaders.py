@@ -1,0 +1,207 @@
+"""
+DataLoaders of one request: keys that its fields ask for in one turn of the loop become one call.
+
+They are made inside the request and die with it: a loader shared by requests would show one customer's data to
+another. A batch never raises; a key's failure is its own (an exception *in* the list), so no waiter is left hanging.
+
+Products are asked for by favorites and by order lines, which come at different times. Their loader waits for the
+reads that they come from, so that one call fetches them all. An answer goes out when its last section is done, so
+this delays nothing; and it waits for half of the request's time at the most, so that a back office that hangs takes
+no other section with it.
+"""
+
+from asyncio import Future, Task, create_task, gather, get_running_loop, shield, sleep, wait
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from aiodataloader import DataLoader
+
+from bff.domain import (
+    BonusAccount,
+    BonusExpirations,
+    CustomerId,
+    FavoriteList,
+    OfferList,
+    Order,
+    OrderId,
+    PendingBonuses,
+    Product,
+    ProductId,
+    Profile,
+)
+from bff.errors import BackOfficeError, NotSupported, TimedOut
+from bff.sources import EVERYBODY, Answer, Read, Sources
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+QUIET_TURNS = 10
+"""Turns of the event loop without a new key, after which nobody will bring one: from an answer that has come to the
+fields below it that ask for more are three to six."""
+
+
+class Loader(Generic[K, V]):
+    """One read, within one request. `after` are the loaders from whose answers this one's keys come."""
+
+    def __init__(
+        self, read: Read[K, V], started: float, seconds: float, after: Sequence["Loader[Any, Any]"] = ()
+    ) -> None:
+        self._read = read
+        self._deadline = started + seconds
+        self._after = after
+        self._wait_until = started + seconds / 2
+        self._gate: Task[None] | None = None
+        self._asked = 0
+        self.under_way: set[Future[Answer[V]]] = set()
+        """What has been asked for and has not come."""
+        self._loader: DataLoader[K, Answer[V]] = DataLoader(batch_load_fn=self._batch)
+
+    async def load(self, key: K) -> Answer[V]:
+        """One key's answer. Raises that key's `BackOfficeError`."""
+        self._asked += 1
+        if self._after:
+            if self._gate is None:
+                self._gate = create_task(self._until_others_are_done())
+            await shield(self._gate)
+        future = self._loader.load(key)
+        if not future.done():
+            self.under_way.add(future)
+            future.add_done_callback(self.under_way.discard)
+        # Shielded: one field that is given up must not cancel the future that others wait on.
+        return await shield(future)
+
+    async def _until_others_are_done(self) -> None:
+        while True:
+            waiting = [future for loader in self._after for future in loader.under_way]
+            left = self._wait_until - get_running_loop().time()
+            if not waiting or left <= 0:
+                break
+            await wait(waiting, timeout=left)
+        quiet = 0
+        while quiet < QUIET_TURNS:
+            asked = self._asked
+            await sleep(0)
+            quiet = quiet + 1 if asked == self._asked else 0
+        self._gate = None
+
+    async def load_each(self, keys: list[K]) -> dict[K, Answer[V] | BackOfficeError]:
+        """Many keys, in one call: each one's answer, or error."""
+        found = await gather(*(self.load(key) for key in keys), return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BackOfficeError):
+                raise outcome
+        return dict(zip(keys, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
+
+    async def _batch(self, keys: list[K]) -> list[Any]:
+        if get_running_loop().time() >= self._deadline:
+            late = TimedOut("the request's time was up before the call", back_office=self._read.back_office)
+            return [late] * len(keys)
+        found = await self._read(keys, deadline=self._deadline)
+        return [found[key] for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferLoader:
+    """One back office's offers, within one request."""
+
+    back_office: str
+    promotions: Loader[str, OfferList] | None
+    personal: Loader[CustomerId, OfferList] | None
+
+    def loads(self, customer: CustomerId) -> list[Any]:
+        """What is to be awaited for a customer: personal offers come before everybody's."""
+        loads: list[Any] = []
+        if self.personal is not None:
+            loads.append(self.personal.load(customer))
+        if self.promotions is not None:
+            loads.append(self.promotions.load(EVERYBODY))
+        return loads
+
+
+PRODUCT_SOURCES = ("latest_orders", "orders", "favorites")
+"""Reads whose answers name products."""
+
+
+class Loaders:
+    """All loaders of one request. A section that is switched off raises `NotSupported` when its loader is asked for."""
+
+    def __init__(self, sources: Sources, seconds: float) -> None:
+        self._sources = sources
+        self._started = get_running_loop().time()
+        self._seconds = seconds
+        self._made: dict[str, Loader[Any, Any]] = {}
+
+    @property
+    def profiles(self) -> Loader[CustomerId, Profile]:
+        """Profiles by customer."""
+        return self._loader("profiles")
+
+    @property
+    def latest_orders(self) -> Loader[CustomerId, Order | None]:
+        """Last orders by customer."""
+        return self._loader("latest_orders")
+
+    @property
+    def orders(self) -> Loader[OrderId, Order]:
+        """Orders by id, whoever's."""
+        return self._loader("orders")
+
+    @property
+    def bonus_accounts(self) -> Loader[CustomerId, BonusAccount]:
+        """Bonus accounts by customer."""
+        return self._loader("bonus_accounts")
+
+    @property
+    def pending_bonuses(self) -> Loader[BonusAccount, PendingBonuses]:
+        """Points not active yet, by account."""
+        return self._loader("pending_bonuses")
+
+    @property
+    def bonus_expirations(self) -> Loader[BonusAccount, BonusExpirations]:
+        """Lots that will burn, by account."""
+        return self._loader("bonus_expirations")
+
+    @property
+    def favorites(self) -> Loader[CustomerId, FavoriteList]:
+        """Favorites by customer."""
+        return self._loader("favorites")
+
+    @property
+    def products(self) -> Loader[ProductId, Product]:
+        """Products by id."""
+        return self._loader("products")
+
+    @property
+    def offers(self) -> list[OfferLoader]:
+        """Offers, a loader a back office, in the order of the settings."""
+        if not self._sources.offers:
+            raise NotSupported("no back office serves offers")
+        return [
+            OfferLoader(
+                source.back_office,
+                self._of(source.promotions, f"promotions of {source.back_office}"),
+                self._of(source.personal, f"personal offers of {source.back_office}"),
+            )
+            for source in self._sources.offers
+        ]
+
+    def _loader(self, name: str) -> Loader[Any, Any]:
+        loader = self._of(getattr(self._sources, name), name)
+        if loader is None:
+            raise NotSupported(f"no back office serves {name}")
+        return loader
+
+    def _of(self, read: Read[K, V] | None, name: str) -> Loader[K, V] | None:
+        if read is None:
+            return None
+        if name not in self._made:
+            self._made[name] = Loader(read, self._started, self._seconds, self._product_sources(name))
+        return self._made[name]
+
+    def _product_sources(self, name: str) -> list[Loader[Any, Any]]:
+        if name != "products":
+            return []
+        found = [self._of(getattr(self._sources, source), source) for source in PRODUCT_SOURCES]
+        return [loader for loader in found if loader is not None]

@@ -1,0 +1,130 @@
+"""From the names in a mapping file to functions that build domain objects. Every fault in the file is collected."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bff.errors import BadReply
+from bff.mapping.documents import Dialect
+from bff.mapping.file import FieldTable, ListTable
+from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Scalar, Several, children, scalar, several
+from bff.mapping.shapes import DEFAULT_CURRENCY, Shape
+from bff.mapping.values import Converter, Kind, Wording
+
+FieldTables = Mapping[str, str | FieldTable | ListTable]
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Decode(Protocol):
+    """Builds a domain object from a node and what is known already; `BadReply` names the field, never the value."""
+
+    def __call__(self, node: Node, known: Mapping[str, Any] = _NOTHING, /) -> Any: ...
+
+
+class Compiler:
+    """Compiles the paths and shapes of one read; look at `faults` when all is done."""
+
+    def __init__(self, read: str, dialect: Dialect, wording: Wording, currency: str) -> None:
+        self.read = read
+        self.dialect = dialect
+        self.wording = wording
+        self.currency = currency
+        self.faults: list[str] = []
+
+    def scalar(self, path: str, where: str, dialect: Dialect | None = None) -> Scalar:
+        """Compile a path to one value."""
+        try:
+            return scalar(path, dialect or self.dialect)
+        except PathError as error:
+            self.faults.append(f"{where}: {error}")
+            return Path(None, lambda _: None)
+
+    def several(self, path: str, where: str, *, optional: bool = False) -> Several:
+        """Compile a path to a list."""
+        try:
+            return several(path, self.dialect, optional=optional)
+        except PathError as error:
+            self.faults.append(f"{where}: {error}")
+            return Path(None, lambda _: [])
+
+    def field(self, table: str | FieldTable, kind: Kind, where: str) -> tuple[Scalar, Converter]:
+        """Compile a field: how it is found, and how it is given its type."""
+        convert = self.wording.converter(kind)
+        spec = FieldTable(path=table) if isinstance(table, str) else table
+        if (spec.path is None) == (spec.value is None):
+            self.faults.append(f"{where}: give either a path or a value")
+            return Path(None, lambda _: None), convert
+        if spec.path is not None:
+            return self.scalar(spec.path, where), convert
+        try:
+            constant = convert(spec.value)
+        except Misfit as error:
+            self.faults.append(f"{where}: {error}")
+            constant = None
+        return Path(None, lambda _: None), (lambda _: constant)
+
+    def shape(self, shape: Shape, tables: FieldTables, where: str, *, known: frozenset[str] = frozenset()) -> Decode:
+        """Compile a shape; `known` names the fields that are given beside the node and may stand in it too."""
+        fields: list[tuple[str, Scalar, Converter, bool]] = []
+        lists: list[tuple[str, Several, Decode]] = []
+        for name, table in tables.items():
+            here = f"{where}.{name}"
+            if name in shape.fields and not isinstance(table, ListTable):
+                field = shape.fields[name]
+                find, convert = self.field(table, field.kind, here)
+                fields.append((name, find, convert, field.required and name not in known))
+            elif name in shape.lists and isinstance(table, ListTable):
+                decode_item = self.shape(shape.lists[name], table.fields, f"{here}.fields")
+                lists.append((name, self.several(table.items, here, optional=table.optional), decode_item))
+            elif name in shape.fields:
+                self.faults.append(f"{here}: is one value, not a list")
+            elif name in shape.lists:
+                self.faults.append(f"{here}: is a list: give its items and fields")
+            else:
+                names = ", ".join([*shape.fields, *shape.lists])
+                self.faults.append(f"{here}: there is no such field; there are {names}")
+        self.faults.extend(
+            f"{where}.{name}: is required"
+            for name, field in shape.fields.items()
+            if field.required and name not in tables and name not in known
+        )
+        blank = {
+            **dict.fromkeys(shape.fields),
+            **dict.fromkeys(shape.lists, ()),
+            DEFAULT_CURRENCY: self.currency,
+        }
+        return self._decoder(fields, lists, blank, shape)
+
+    def _decoder(
+        self,
+        fields: list[tuple[str, Scalar, Converter, bool]],
+        lists: list[tuple[str, Several, Decode]],
+        blank: Mapping[str, Any],
+        shape: Shape,
+    ) -> Decode:
+        read, build = self.read, shape.build
+        paths: list[Path[Any]] = [*(find for _, find, _, _ in fields), *(items for _, items, _ in lists)]
+        pass_over = children(path.first for path in paths if path.first is not None)
+        has_children = any(path.first is not None for path in paths)
+
+        def decode(node: Node, known: Mapping[str, Any] = _NOTHING, /) -> Any:
+            values = {**blank, **known}
+            at = ""
+            try:
+                found = pass_over(node) if has_children else _NOTHING
+                for at, find, convert, required in fields:
+                    value = convert(find.below(node if find.first is None else found.get(find.first)))
+                    if value is not None:
+                        values[at] = value
+                    elif required:
+                        raise Misfit("is missing")
+                for at, items, decode_item in lists:
+                    below = node if items.first is None else found.get(items.first)
+                    values[at] = tuple([decode_item(item) for item in items.below(below)])
+                return build(values)
+            except Absent as absent:
+                raise BadReply(f"{read}: {at}: the container {absent.args[0]!r} is missing") from None
+            except (Misfit, ValueError) as error:
+                raise BadReply(f"{read}: {at}: {error}") from None
+
+        return decode

@@ -1,0 +1,247 @@
+"""
+Paths: `return/Клиент/Ид`, compiled once into functions that walk a document.
+
+Segments stand between slashes. In XML a segment is an element's local name in any namespace, and `@name` an
+attribute; in JSON it is a member's name. `.` is the place itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from bff.mapping.documents import Dialect
+
+Node: TypeAlias = Any
+"""An lxml element, or what `json` gives."""
+
+Raw: TypeAlias = str | int | Decimal | bool | None
+"""What stands at a path before it is given a type: a text, or JSON's own kinds; None for absent, null and nil."""
+
+T = TypeVar("T")
+
+
+class Path(Generic[T]):
+    """
+    A compiled path: called with a node, it gives what stands there.
+
+    One that starts with a child element has the child's name in `first`, and `below` takes what `children` found
+    under that name; so a whole shape is read in one pass over a node's children. For others `first` is None, and
+    `below` takes the node itself.
+    """
+
+    __slots__ = ("below", "first")
+
+    def __init__(self, first: str | None, below: Callable[[Any], T]) -> None:
+        self.first = first
+        self.below = below
+
+    def __call__(self, node: Node) -> T:
+        return self.below(node if self.first is None else _found(node, self.first))
+
+
+Scalar: TypeAlias = Path[Raw]
+Several: TypeAlias = Path[list[Node]]
+
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_TRUE = frozenset({"true", "1"})
+
+
+class PathError(ValueError):
+    """A path in a mapping file that is not one."""
+
+
+class Absent(Exception):
+    """A container on the way is not there: that is not the same as an empty one."""
+
+
+class Misfit(Exception):
+    """What stands at a path is not of the kind that was expected there. The text never holds the value."""
+
+
+def _segments(path: str, dialect: Dialect) -> tuple[str, ...]:
+    if path == ".":
+        return ()
+    segments = tuple(path.split("/"))
+    for segment in segments:
+        name = segment.removeprefix("@") if dialect is Dialect.XML else segment
+        if not name or (dialect is Dialect.XML and any(char in name for char in "{}[]@:*. ")):
+            raise PathError(f"{path!r}: {segment!r} is not a name; write names between slashes, as in return/Клиент")
+    if any(segment.startswith("@") for segment in segments[:-1]) and dialect is Dialect.XML:
+        raise PathError(f"{path!r}: an attribute can only stand at the end")
+    return segments
+
+
+def scalar(path: str, dialect: Dialect) -> Scalar:
+    """Compile a path to one value. It raises `Misfit` where a container or a second value stands there."""
+    segments = _segments(path, dialect)
+    return Path(None, _json_scalar(segments)) if dialect is Dialect.JSON else _xml_scalar(segments)
+
+
+def several(path: str, dialect: Dialect, *, optional: bool = False) -> Several:
+    """
+    Compile a path to a list of nodes.
+
+    It raises `Absent` where a container on the way is missing (unless `optional`): a renamed container must
+    not look like an empty list. nil and null are empty. In JSON one object is taken for a list of one.
+    """
+    segments = _segments(path, dialect)
+    if segments and segments[-1].startswith("@") and dialect is Dialect.XML:
+        raise PathError(f"{path!r}: an attribute is not a list")
+    walk = Path(None, _json_several(segments)) if dialect is Dialect.JSON else _xml_several(segments)
+    if not optional:
+        return walk
+
+    def walk_or_nothing(below: Any) -> list[Node]:
+        try:
+            return walk.below(below)
+        except Absent:
+            return []
+
+    return Path(walk.first, walk_or_nothing)
+
+
+def children(names: Iterable[str]) -> Callable[[Node], Mapping[str, Any]]:
+    """
+    Compile a single pass over an element's children.
+
+    It gives those of the local names, in any namespace: the element where there is one, a list where there are
+    several; a name that is not there is absent.
+    """
+    wanted = frozenset(names)
+    local_names: dict[str, str] = {}  # of whole tags, as they are met: at most a few namespaces
+
+    def find(node: Node) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        for child in node:
+            tag = child.tag
+            name = local_names.get(tag)
+            if name is None:
+                if not isinstance(tag, str):
+                    continue  # a comment
+                name = tag.rpartition("}")[2]
+                if name not in wanted:
+                    continue
+                if len(local_names) < _MOST_TAGS:
+                    local_names[tag] = name
+            if name not in found:
+                found[name] = child
+            elif isinstance(found[name], list):
+                found[name].append(child)
+            else:
+                found[name] = [found[name], child]
+        return found
+
+    return find
+
+
+_MOST_TAGS = 1_000
+"""A back office that makes up namespaces must not fill the memory."""
+
+
+def _found(node: Node, name: str) -> Any:
+    found = list(node.iterchildren("{*}" + name))
+    return found if len(found) > 1 else found[0] if found else None
+
+
+def _is_nil(node: Node) -> bool:
+    return node.get(_NIL) in _TRUE
+
+
+def _only(found: Any) -> Node | None:
+    if isinstance(found, list):
+        raise Misfit("one value was expected, and several are there")
+    return found
+
+
+def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
+    attribute = segments[-1][1:] if segments and segments[-1].startswith("@") else None
+    elements = segments[:-1] if attribute else segments
+
+    def value(node: Node) -> Raw:
+        if attribute:
+            found: str | None = node.get(attribute)
+            return found
+        if len(node):
+            raise Misfit("a value was expected, and an element with children is there")
+        text: str | None = node.text
+        return (text.strip() or None) if text else None
+
+    if not elements:
+        return Path(None, value)
+    further = elements[1:]
+
+    def below(found: Any) -> Raw:
+        node = _only(found)
+        if node is None or _is_nil(node):
+            return None
+        for name in further:
+            node = _only(_found(node, name))
+            if node is None or _is_nil(node):
+                return None
+        return value(node)
+
+    def child(found: Any) -> Raw:
+        # The same for most paths, which have one segment: without calls it takes half the time.
+        if found is None or found.__class__ is list:
+            return _only(found)  # type: ignore[no-any-return]
+        if found.get(_NIL) in _TRUE:
+            return None
+        if len(found):
+            raise Misfit("a value was expected, and an element with children is there")
+        text: str | None = found.text
+        return (text.strip() or None) if text else None
+
+    return Path(elements[0], child if segments == elements[:1] else below)
+
+
+def _xml_several(segments: tuple[str, ...]) -> Several:
+    if not segments:
+        return Path(None, lambda node: [node])
+
+    def below(found: Any) -> list[Node]:
+        for container, name in pairwise(segments):
+            node = _only(found)
+            if node is None:
+                raise Absent(container)
+            if _is_nil(node):
+                return []
+            found = _found(node, name)
+        if found is None:
+            return []
+        return [child for child in (found if isinstance(found, list) else [found]) if not _is_nil(child)]
+
+    return Path(segments[0], below)
+
+
+def _json_scalar(segments: tuple[str, ...]) -> Callable[[Node], Raw]:
+    def read(node: Node) -> Raw:
+        for name in segments:
+            if node is None:
+                return None
+            if not isinstance(node, dict):
+                raise Misfit("an object was expected on the way")
+            node = node.get(name)
+        if isinstance(node, dict | list):
+            raise Misfit("a value was expected, and a container is there")
+        value: Raw = node.strip() or None if isinstance(node, str) else node
+        return value
+
+    return read
+
+
+def _json_several(segments: tuple[str, ...]) -> Callable[[Node], list[Node]]:
+    def read(node: Node) -> list[Node]:
+        for name in segments:
+            if node is None:
+                return []
+            if not isinstance(node, dict):
+                raise Misfit("an object was expected on the way")
+            if name not in node:
+                raise Absent(name)
+            node = node[name]
+        if node is None:
+            return []
+        return node if isinstance(node, list) else [node]
+
+    return read

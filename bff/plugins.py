@@ -1,0 +1,244 @@
+"""
+Adapters as plug-ins: what one declares (`AdapterSpec`), what it gives back (`Adapter`), how it is found.
+
+Adapters are found by name in the entry-point group `kabinet.adapters`; the built-in ones come in by the same door.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from bff.http import HttpClients, HttpLimits
+from bff.ports import (
+    BonusDetails,
+    Bonuses,
+    Favorites,
+    Orders,
+    PersonalOffers,
+    Products,
+    Profiles,
+    Promotions,
+)
+
+GROUP = "kabinet.adapters"
+
+
+class PluginError(Exception):
+    """An entry point that could not be loaded, or does not hold an `AdapterSpec`."""
+
+
+class SettingsFault(Exception):
+    """What is wrong with an adapter's settings or files, every fault a line of its own."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def _beside_the_settings(path: Path, info: ValidationInfo) -> Path:
+    """Take a relative path from the settings file's folder, and insist that the file is there."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    path = folder / path
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+SettingsFile = Annotated[Path, AfterValidator(_beside_the_settings)]
+"""A file beside `kabinet.toml`: relative paths start at its folder. It must exist."""
+
+
+def _plain_name(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("control characters are not allowed")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_name)]
+
+
+def _secret_is_set(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value():
+        raise ValueError("the secret is empty")
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_secret_is_set)]
+"""A secret that must be there. It never prints."""
+
+
+def _fits_a_header(value: SecretStr) -> SecretStr:
+    # Refused here, because the HTTP library's own error would hold the secret.
+    secret = value.get_secret_value()
+    if not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
+        raise ValueError("the secret goes into an HTTP header: printable ASCII, no white space around it")
+    return value
+
+
+HeaderSecret = Annotated[Secret, AfterValidator(_fits_a_header)]
+"""A secret that is sent as an HTTP header."""
+
+
+class BackOfficeSettings(BaseModel):
+    """What the settings of every back office hold; an adapter adds its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    adapter: str
+    address: str
+    """Where it is: `https://host[:port]/path`."""
+    allow_plain_http: bool = False
+    """Let an address outside this machine go without TLS: only on a network that you trust."""
+    timeout_ms: int = Field(default=1_200, ge=10, le=600_000)
+    """One call's whole time, from the first byte sent to the last one read."""
+    connect_timeout_ms: int = Field(default=300, ge=10, le=60_000)
+    max_reply_bytes: int = Field(default=8_000_000, ge=1_000)
+    """The largest answer that is read, after decompression."""
+    ca_file: SettingsFile | None = None
+    """Authorities to trust instead of the system's, PEM: for a 1C with a certificate of its own making."""
+    pool: int = Field(default=8, ge=1, le=1_000)
+    """The most calls in flight at once. For 1C: at most its session pool."""
+    batch: int = Field(default=50, ge=1, le=1_000)
+    """The most keys in one call."""
+
+    @model_validator(mode="after")
+    def _address_is_good(self) -> "BackOfficeSettings":
+        if fault := address_fault(self.address, allow_plain_http=self.allow_plain_http):
+            raise ValueError(f"address {self.address[:200]!r}: {fault}")
+        return self
+
+    @property
+    def limits(self) -> HttpLimits:
+        """The same figures, for `bff.http`."""
+        return HttpLimits(
+            total_seconds=self.timeout_ms / 1000,
+            connect_seconds=self.connect_timeout_ms / 1000,
+            max_reply_bytes=self.max_reply_bytes,
+            connections=self.pool,
+        )
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def address_fault(address: str, *, allow_plain_http: bool) -> str | None:
+    """Say what is wrong with a back office's address; None where nothing is."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"is not a URL ({error})"
+    if parts.scheme not in {"http", "https"} or not host:
+        return "write https://host/path"
+    if parts.username or parts.password:
+        return "user and password have settings of their own; take them out of the address"
+    if parts.query or parts.fragment:
+        return "an address has no ? and no #"
+    if parts.scheme == "http" and host not in LOOPBACK and not allow_plain_http:
+        return "use https, or set allow_plain_http = true on a network that you trust"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """
+    A back office that is ready to be asked: an object for each port that it can serve, None for the others.
+
+    `check` asks it something harmless and says in a few words what it found; it raises an error of `bff.errors`.
+    """
+
+    check: Callable[[], Awaitable[str]]
+    close: Callable[[], Awaitable[None]]
+    profiles: Profiles | None = None
+    orders: Orders | None = None
+    bonuses: Bonuses | None = None
+    bonus_details: BonusDetails | None = None
+    favorites: Favorites | None = None
+    products: Products | None = None
+    promotions: Promotions | None = None
+    personal_offers: PersonalOffers | None = None
+
+    PORTS: ClassVar[tuple[str, ...]] = (
+        "profiles",
+        "orders",
+        "bonuses",
+        "bonus_details",
+        "favorites",
+        "products",
+        "promotions",
+        "personal_offers",
+    )
+
+    @property
+    def ports(self) -> frozenset[str]:
+        """Names of the ports that it serves."""
+        return frozenset(name for name in self.PORTS if getattr(self, name) is not None)
+
+
+S = TypeVar("S", bound=BackOfficeSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterSpec(Generic[S]):
+    """
+    What an adapter declares of itself.
+
+    `build` reads files and makes clients; it talks to nobody, so that a back office that is down does not stop the
+    start. It gets the back office's name in the settings (for errors and logs) and raises `SettingsFault`.
+    """
+
+    name: str
+    kind: Literal["erp", "cms", "loyalty"]
+    summary: str
+    ports: tuple[str, ...]
+    """Ports that it can serve at all; with a mapping file, those that are mapped."""
+    settings: type[S]
+    build: Callable[[str, S, HttpClients], Adapter]
+
+    def settings_from(self, raw: Mapping[str, Any], folder: Path) -> S:
+        """Settings of this adapter out of a `[back_offices.*]` table; `pydantic.ValidationError` where it is wrong."""
+        return self.settings.model_validate(dict(raw), context={"folder": folder})
+
+
+def discover() -> dict[str, AdapterSpec[Any]]:
+    """Find every installed adapter, by name. `PluginError` names the first that cannot be loaded."""
+    found: dict[str, AdapterSpec[Any]] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            spec = entry.load()
+        except Exception as error:
+            raise PluginError(f"adapter {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
+        if not isinstance(spec, AdapterSpec):
+            raise PluginError(f"adapter {entry.name!r} ({entry.value}) is a {type(spec).__name__}, not an AdapterSpec")
+        found[entry.name] = spec
+    return found
+
+
+__all__ = [
+    "Adapter",
+    "AdapterSpec",
+    "BackOfficeSettings",
+    "HeaderSecret",
+    "Name",
+    "PluginError",
+    "Secret",
+    "SettingsFault",
+    "SettingsFile",
+    "ValidationError",
+    "address_fault",
+    "discover",
+]

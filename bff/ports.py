@@ -1,0 +1,118 @@
+"""
+What a back office can be asked for: the whole contract of an adapter.
+
+One port a capability, batch-first: a read takes many keys and answers with a mapping by key.
+
+- A key that is absent from the answer means "the back office does not know it". That differs from an empty list, from
+  an order that is None, from a balance of zero.
+- A value may be a `BackOfficeError`: this key failed and the others did not.
+- An exception (always of `bff.errors`) fails the whole call.
+- Every object of a customer names its owner, as the *reply* says, not as the request did. Adapters pass on what
+  came; the road above them refuses the whole answer when an owner was not asked for.
+
+Calls may be cancelled. Deadlines are kept by the caller; an adapter adds none but its HTTP client's own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from bff.domain import (
+    BonusAccount,
+    BonusExpirations,
+    CustomerId,
+    FavoriteList,
+    OfferList,
+    Order,
+    OrderId,
+    PendingBonuses,
+    Product,
+    ProductId,
+    Profile,
+)
+from bff.errors import BackOfficeError
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Batch: TypeAlias = Mapping[K, V | BackOfficeError]
+"""The answer to a batch: by key, a value or that key's own error."""
+
+
+@runtime_checkable
+class Profiles(Protocol):
+    """Who customers are."""
+
+    async def profiles(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, Profile]:
+        """Profiles by customer."""
+        ...
+
+
+@runtime_checkable
+class Orders(Protocol):
+    """What customers bought."""
+
+    async def latest_orders(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, Order | None]:
+        """The last order of each customer; None for one who has never ordered."""
+        ...
+
+    async def orders(self, ids: Sequence[OrderId]) -> Batch[OrderId, Order]:
+        """Orders by id, whoever's they are: the caller compares `Order.customer` with the principal."""
+        ...
+
+
+@runtime_checkable
+class Bonuses(Protocol):
+    """Accounts in the loyalty programme."""
+
+    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
+        """Accounts by customer. Parts that cost further calls may be None: see `BonusDetails`."""
+        ...
+
+
+@runtime_checkable
+class BonusDetails(Protocol):
+    """What some loyalty systems tell of an account only when asked again."""
+
+    async def pending_bonuses(self, accounts: Sequence[BonusAccount]) -> Batch[CustomerId, PendingBonuses]:
+        """Points not active yet, by customer."""
+        ...
+
+    async def bonus_expirations(self, accounts: Sequence[BonusAccount]) -> Batch[CustomerId, BonusExpirations]:
+        """Lots that will burn, soonest first, by customer."""
+        ...
+
+
+@runtime_checkable
+class Favorites(Protocol):
+    """What customers marked."""
+
+    async def favorites(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, FavoriteList]:
+        """Favorites by customer, newest first."""
+        ...
+
+
+@runtime_checkable
+class Products(Protocol):
+    """The catalogue."""
+
+    async def products(self, ids: Sequence[ProductId]) -> Batch[ProductId, Product]:
+        """Products by id."""
+        ...
+
+
+@runtime_checkable
+class Promotions(Protocol):
+    """What is offered to everybody."""
+
+    async def promotions(self) -> OfferList:
+        """The offers that run now, in the order in which the back office wants them shown."""
+        ...
+
+
+@runtime_checkable
+class PersonalOffers(Protocol):
+    """What is offered to one customer."""
+
+    async def personal_offers(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, OfferList]:
+        """Offers by customer."""
+        ...

@@ -1,0 +1,48 @@
+"""What the customer has marked."""
+
+from dataclasses import dataclass
+
+from bff.domain import Product, ProductId
+from bff.errors import BackOfficeError, BadReply
+from bff.resolvers.context import Context, Path
+from bff.resolvers.paging import Page, page
+from bff.sources import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class FavoritePage:
+    """A page of favorites: those whose products are known, in the list's order."""
+
+    products: tuple[tuple[str, Product], ...]
+    page: Page[ProductId]
+
+
+async def favorites(context: Context, path: Path, *, first: int, after: str | None) -> Answer[FavoritePage]:
+    """
+    A page of the customer's favorites, newest first; their products come in one call.
+
+    A product that cannot be had costs only itself: one error beside the list tells of it. Where none can be had, that
+    is the section's error.
+    """
+    answer = await context.loaders.favorites.load(context.customer)
+    listed = answer.value
+    chosen = page(listed.products, first=first, after=after, key=str)
+    if listed.rejected:
+        context.notice(path, BadReply(f"favorites: {listed.rejected} entries could not be read"))
+    if not chosen.items:
+        return Answer(FavoritePage((), chosen), answer.as_of, answer.stale)
+
+    found = await context.loaders.products.load_each([product_id for _, product_id in chosen.items])
+    good: list[tuple[str, Product]] = []
+    errors: list[BackOfficeError] = []
+    for cursor, product_id in chosen.items:
+        outcome = found[product_id]
+        if isinstance(outcome, BackOfficeError):
+            errors.append(outcome)
+        else:
+            good.append((cursor, outcome.value))
+    if not good:
+        raise errors[0]
+    for error in errors:
+        context.notice(path, error)
+    return Answer(FavoritePage(tuple(good), chosen), answer.as_of, answer.stale)

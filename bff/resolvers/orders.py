@@ -1,0 +1,24 @@
+"""What the customer bought."""
+
+from bff.domain import Order, OrderId
+from bff.errors import NotFound, Unknown
+from bff.resolvers.context import Context
+from bff.sources import Answer
+
+
+async def last_order(context: Context) -> Answer[Order] | None:
+    """The last order of the one who asks; None where there is none yet."""
+    answer = await context.loaders.latest_orders.load(context.customer)
+    return None if answer.value is None else Answer(answer.value, answer.as_of, answer.stale)
+
+
+async def order(context: Context, order_id: OrderId) -> Answer[Order]:
+    """An order of the one who asks, by id. Raises `NotFound`, for another customer's order exactly as for none."""
+    customer = context.customer
+    try:
+        answer = await context.loaders.orders.load(order_id)
+    except Unknown:
+        raise NotFound("there is no such order") from None
+    if answer.value.customer != customer or answer.value.id != order_id:
+        raise NotFound("there is no such order")
+    return answer

@@ -1,0 +1,63 @@
+"""From exceptions to `errors` of a GraphQL answer. Nothing that we did not write ourselves gets out."""
+
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from bff.errors import BadUserInput, Code, KabinetError
+from bff.resolvers.context import Notice
+from bff.web.messages import message
+
+log = structlog.get_logger("kabinet.web")
+
+Entry = dict[str, Any]
+
+
+def execution_errors(errors: Iterable[GraphQLError], notices: Iterable[Notice], language: str) -> list[Entry]:
+    """Entries for what went wrong while a request was executed, and for what was missing on the side."""
+    entries = [_execution_error(error, language) for error in errors]
+    return entries + [_entry(notice.error, list(notice.path), language) for notice in notices]
+
+
+def request_errors(errors: Iterable[GraphQLError], code: Code) -> list[Entry]:
+    """Entries about a request that was not executed: graphql-core's own words about the client's own document."""
+    return [{**_place(error), "message": error.message, "extensions": {"code": code.value}} for error in errors]
+
+
+def plain_error(code: Code, language: str) -> Entry:
+    """An entry that is about the whole request."""
+    return {"message": message(code, language), "extensions": {"code": code.value}}
+
+
+def _execution_error(error: GraphQLError, language: str) -> Entry:
+    cause = error.original_error
+    if cause is None and error.path is None:
+        # Variables of a wrong type: the text is graphql-core's, about the client's own input.
+        return {**_place(error), "message": error.message, "extensions": {"code": Code.BAD_USER_INPUT.value}}
+    if isinstance(cause, KabinetError) and cause.public_code is not Code.INTERNAL:
+        return {**_entry(cause, error.path, language), **_place(error)}
+    reference = secrets.token_hex(4)
+    log.error("internal error", reference=reference, path=error.path, exc_info=cause or error)
+    entry = {**plain_error(Code.INTERNAL, language), **_place(error)}
+    entry["extensions"]["reference"] = reference
+    return entry
+
+
+def _entry(cause: KabinetError, path: list[str | int] | None, language: str) -> Entry:
+    code = cause.public_code
+    # The text of BadUserInput is ours, and tells the front-end developer what to mend.
+    text = str(cause) if isinstance(cause, BadUserInput) else message(code, language)
+    entry: Entry = {"message": text, "extensions": {"code": code.value}}
+    return entry if path is None else {**entry, "path": path}
+
+
+def _place(error: GraphQLError) -> Entry:
+    place: Entry = {}
+    if error.locations:
+        place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path is not None:
+        place["path"] = error.path
+    return place
