@@ -1,12 +1,15 @@
 """The one place where the parts are put together."""
 
+from asyncio import gather
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from bff.config import LoadedSettings, SettingsError, faults_of
 from bff.domain.clock import Clock, utc_now
@@ -18,7 +21,9 @@ from bff.schema import graphql_schema
 from bff.sources import Sources, route
 from bff.web.graphiql_page import GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
-from bff.web.routes import routes
+from bff.web.routes import NotStored, routes
+
+log = structlog.get_logger("kabinet.app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,11 @@ class Cabinet:
     verifier: TokenVerifier
 
     async def close(self) -> None:
-        """Let go of the back offices: sessions are ended, connections closed."""
-        for adapter in self.adapters.values():
-            await adapter.close()
+        """Let go of the back offices: sessions are ended, connections closed. One that fails holds up no other."""
+        closed = await gather(*(adapter.close() for adapter in self.adapters.values()), return_exceptions=True)
+        for name, outcome in zip(self.adapters, closed, strict=True):
+            if isinstance(outcome, Exception):
+                log.warning("back office not closed", back_office=name, error=type(outcome).__name__)
 
 
 def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
@@ -47,12 +54,10 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
     adapters = open_back_offices(loaded, discover(), faults, clock)
     verifier = _verifier(loaded, faults, clock)
     sources = Sources()
-    if set(adapters) == set(settings.back_offices):
-        # What a section lacks can be said only when its back office could be built.
-        try:
-            sources = route(settings.sections, adapters, clock)
-        except SettingsFault as fault:
-            faults += fault.faults
+    try:
+        sources = route(settings.sections, adapters, clock, broken=settings.back_offices.keys() - adapters.keys())
+    except SettingsFault as fault:
+        faults += fault.faults
     if faults or verifier is None:
         raise SettingsError(faults)
     return Cabinet(loaded, adapters, sources, verifier)
@@ -117,4 +122,6 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
         yield
         await cabinet.close()
 
-    return Starlette(routes=routes(endpoint, graphiql, cabinet.adapters), lifespan=lifespan)
+    return Starlette(
+        routes=routes(endpoint, graphiql, cabinet.adapters), middleware=[Middleware(NotStored)], lifespan=lifespan
+    )

@@ -4,6 +4,7 @@ Settings: flags over environment (`KABINET__SECTION__NAME`) over `kabinet.toml` 
 All of them are checked together and every fault is listed at once; a secret never prints.
 """
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -152,12 +153,15 @@ def load_settings(
         _merge(merged, layer)
         origins.update(dict.fromkeys((name for name, _ in flatten(layer)), origin))
 
+    faults = _unknown_in_the_environment() if environment else []
     folder = config.resolve().parent if config is not None else Path.cwd()
     try:
         # model_validate, not the constructor: only this carries the folder to validators of paths.
         settings = Settings.model_validate(merged, context={"folder": folder})
     except ValidationError as error:
-        raise SettingsError(faults_of(error)) from None
+        raise SettingsError(faults + faults_of(error)) from None
+    if faults:
+        raise SettingsError(faults)
     return LoadedSettings(settings, folder, origins)
 
 
@@ -184,6 +188,17 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from flatten(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _unknown_in_the_environment() -> list[str]:
+    """Name the variables that no section would ever read; what stands within a section is checked with it."""
+    known = {name.upper() for name in Settings.model_fields}
+    names = sorted(name for name in os.environ if name.upper().startswith(ENVIRONMENT_PREFIX))
+    return [
+        f"{name}: there is no such setting"
+        for name in names
+        if name.upper().removeprefix(ENVIRONMENT_PREFIX).partition("__")[0] not in known
+    ]
 
 
 def _environment_name(name: str) -> str:

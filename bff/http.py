@@ -10,11 +10,12 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -42,11 +43,11 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """A whole answer: names of `headers` in lower case, `body` decoded."""
+    """A whole answer: names of `headers` in lower case, `body` decoded. Neither prints: they hold personal data."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     back_office: str
     retry_after: float | None = None
     """Seconds, capped, where the answer held `Retry-After`."""
@@ -136,7 +137,9 @@ class HttpClient:
             raise too_large
         decoder = self._decoder(response.headers.get("content-encoding", "identity"))
         content = bytearray()
+        received = False
         async for chunk in response.aiter_raw():
+            received = received or bool(chunk)
             if decoder is None:
                 content += chunk
             else:
@@ -144,9 +147,13 @@ class HttpClient:
                     content += decoder.decompress(chunk, cap + 1 - len(content))
                 except zlib.error:
                     raise BadReply("the compressed answer is broken", back_office=self._back_office) from None
+                if decoder.unused_data:
+                    # The decoder would keep whatever follows, without a limit, and nobody would see it.
+                    raise BadReply("the compressed answer goes on behind its end", back_office=self._back_office)
             if len(content) > cap:
                 raise too_large
-        if decoder is not None and not decoder.eof:
+        # An answer without a body (a 204, a bare 503) may name an encoding all the same.
+        if decoder is not None and received and not decoder.eof:
             raise BadReply("the compressed answer was cut short", back_office=self._back_office)
         return bytes(content)
 
@@ -194,7 +201,8 @@ class HttpClients:
         authorities; certificates and host names are always verified.
         """
         client = httpx2.AsyncClient(
-            verify=self._tls_context(ca_file) if address.startswith("https:") else False,
+            # By the scheme as a URL's reader sees it: `HTTPS://` is TLS too, and must not go unverified.
+            verify=False if urlsplit(address).scheme == "http" else self._tls_context(ca_file),
             headers={"User-Agent": f"kabinet/{__version__}", "Accept-Encoding": "gzip", **(headers or {})},
             timeout=httpx2.Timeout(None, connect=limits.connect_seconds),
             limits=httpx2.Limits(

@@ -4,6 +4,7 @@ Adapters as plug-ins: what one declares (`AdapterSpec`), what it gives back (`Ad
 Adapters are found by name in the entry-point group `kabinet.adapters`; the built-in ones come in by the same door.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -68,6 +69,19 @@ def _plain_name(value: str) -> str:
     return value
 
 
+def _holds_certificates(path: Path) -> Path:
+    # Found out here and not when the client is made, so that it is one fault among the others.
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError:
+        raise ValueError(f"{path} holds no certificates that can be read (PEM is expected)") from None
+    return path
+
+
+CertificatesFile = Annotated[SettingsFile, AfterValidator(_holds_certificates)]
+"""Certificates of authorities, PEM."""
+
+
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_name)]
 
 
@@ -108,7 +122,7 @@ class BackOfficeSettings(BaseModel):
     connect_timeout_ms: int = Field(default=300, ge=10, le=60_000)
     max_reply_bytes: int = Field(default=8_000_000, ge=1_000)
     """The largest answer that is read, after decompression."""
-    ca_file: SettingsFile | None = None
+    ca_file: CertificatesFile | None = None
     """Authorities to trust instead of the system's, PEM: for a 1C with a certificate of its own making."""
     pool: int = Field(default=8, ge=1, le=1_000)
     """The most calls in flight at once. For 1C: at most its session pool."""
@@ -118,7 +132,8 @@ class BackOfficeSettings(BaseModel):
     @model_validator(mode="after")
     def _address_is_good(self) -> "BackOfficeSettings":
         if fault := address_fault(self.address, allow_plain_http=self.allow_plain_http):
-            raise ValueError(f"address {self.address[:200]!r}: {fault}")
+            # The address itself is not shown: what is wrong with it may be a password in it.
+            raise ValueError(f"address: {fault}")
         return self
 
     @property
@@ -140,9 +155,11 @@ def address_fault(address: str, *, allow_plain_http: bool) -> str | None:
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        return f"is not a URL ({error})"
-    if parts.scheme not in {"http", "https"} or not host:
+        (host or "").encode("idna")
+    except ValueError:
+        return "is not a URL; write https://host[:port]/path"
+    clean = address.isprintable() and " " not in address
+    if not clean or parts.scheme not in {"http", "https"} or not host:
         return "write https://host/path"
     if parts.username or parts.password:
         return "user and password have settings of their own; take them out of the address"
@@ -215,7 +232,7 @@ class AdapterSpec(Generic[S]):
 
 
 def discover() -> dict[str, AdapterSpec[Any]]:
-    """Find every installed adapter, by name. `PluginError` names the first that cannot be loaded."""
+    """Find every installed adapter, by name. `PluginError` names the first that cannot be loaded, or comes twice."""
     found: dict[str, AdapterSpec[Any]] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
@@ -224,6 +241,8 @@ def discover() -> dict[str, AdapterSpec[Any]]:
             raise PluginError(f"adapter {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
         if not isinstance(spec, AdapterSpec):
             raise PluginError(f"adapter {entry.name!r} ({entry.value}) is a {type(spec).__name__}, not an AdapterSpec")
+        if entry.name in found:
+            raise PluginError(f"two packages offer an adapter {entry.name!r}; uninstall one of them")
         found[entry.name] = spec
     return found
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,7 +12,7 @@ import orjson
 
 from bff.app import Cabinet, assemble, create_app
 from bff.config import LoadedSettings, load_settings
-from bff.demo.launch import DemoOffices, demo_offices
+from bff.demo.launch import DemoOffice, DemoOffices, demo_offices
 from bff.demo.secret import demo_secret
 from bff.http import HttpClients, HttpLimits
 from bff.identity import sign_token
@@ -23,8 +23,8 @@ DEMO_CUSTOMER = "c-1001"
 DEMO_PASSWORD = "demo"  # noqa: S105 (it guards invented data on this machine)
 
 
-def demo_settings(offices: DemoOffices | None = None, **server: Any) -> LoadedSettings:
-    """The demo's settings, for offices that run: their addresses, and secrets that are in no file."""
+def demo_settings(offices: Iterable[DemoOffice] = (), **server: Any) -> LoadedSettings:
+    """The demo's settings, for offices that run: their addresses, and secrets that are in no file. `server` over it."""
     flags: dict[str, Any] = {
         "server": server,
         "identity": {"secret": demo_secret()},
@@ -34,7 +34,7 @@ def demo_settings(offices: DemoOffices | None = None, **server: Any) -> LoadedSe
             "cms": {"token": DEMO_PASSWORD},
         },
     }
-    for office in offices or ():
+    for office in offices:
         flags["back_offices"][office.name]["address"] = office.service
     with as_file(files("bff.demo") / "shop") as folder:
         # The environment has no say: a demo is the same on every machine.
@@ -47,13 +47,18 @@ def demo_token(customer: str = DEMO_CUSTOMER) -> str:
     return sign_token(demo_secret(), customer, issuer=identity.issuer, audience=identity.audience)
 
 
+def demo_headers(customer: str = DEMO_CUSTOMER) -> dict[str, str]:
+    """What a request of the demo's customer carries."""
+    return {"Authorization": f"Bearer {demo_token(customer)}"}
+
+
 def run_demo(port: int, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PortTaken` or `OfficeNotStarted`."""
     with listen("127.0.0.1", port) as listening:
         port = listening.getsockname()[1]
         with demo_offices(ports=(port + 1, port + 2, port + 3)) as offices:
             cabinet = assemble(demo_settings(offices, port=port))
-            app = create_app(cabinet, graphiql_headers=lambda: {"Authorization": f"Bearer {demo_token()}"})
+            app = create_app(cabinet, graphiql_headers=demo_headers)
 
             def announce() -> None:
                 say(_welcome(port, offices))
@@ -78,11 +83,12 @@ def _welcome(port: int, offices: DemoOffices) -> str:
 
 
 @contextmanager
-def serving(cabinet: Cabinet) -> Iterator[str]:
+def serving(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, str]] = dict) -> Iterator[str]:
     """Serve a cabinet from a thread for as long as the context lasts; gives its address."""
     ready = threading.Event()
     with listen("127.0.0.1", 0) as listening:
-        server = Server(create_app(cabinet), drain_seconds=1, announce=ready.set)
+        app = create_app(cabinet, graphiql_headers=graphiql_headers)
+        server = Server(app, drain_seconds=1, announce=ready.set)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         while not ready.wait(0.1):
@@ -103,7 +109,7 @@ def run_once(customer: str = DEMO_CUSTOMER) -> dict[str, Any]:
 
 async def _ask(address: str, customer: str) -> dict[str, Any]:
     client = HttpClients().open("kabinet", address, HttpLimits(total_seconds=10))
-    headers = {"Authorization": f"Bearer {demo_token(customer)}", "Content-Type": "application/json"}
+    headers = {**demo_headers(customer), "Content-Type": "application/json"}
     try:
         reply = await client.request("POST", "/graphql", headers=headers, body=orjson.dumps({"query": READY_QUERY}))
     finally:

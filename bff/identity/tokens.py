@@ -1,7 +1,8 @@
 """Bearer tokens: JSON Web Tokens that the shop's identity provider signs, or, for a demo, this service."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
+from joserfc.jws import JWSRegistry
 
 from bff.domain import CustomerId
 from bff.domain.clock import Clock, utc_now
@@ -16,7 +18,7 @@ from bff.errors import Unauthenticated
 from bff.identity.principal import Principal
 
 SHARED_SECRET_ALGORITHMS: Final = ("HS256",)
-PUBLIC_KEY_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
+PUBLIC_KEY_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """The two lists are never joined: a public key must not verify an HS256 signature made with it as the secret."""
 
 MAX_TOKEN_CHARS: Final = 8_192
@@ -41,7 +43,8 @@ class TokenVerifier:
         clock: Clock = utc_now,
     ) -> None:
         self._key = key
-        self._algorithms = SHARED_SECRET_ALGORITHMS if isinstance(key, OctKey) else PUBLIC_KEY_ALGORITHMS
+        algorithms = SHARED_SECRET_ALGORITHMS if isinstance(key, OctKey) else PUBLIC_KEY_ALGORITHMS
+        self._registry = _registry(algorithms)
         self._customer_claim = customer_claim
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock().timestamp()),
@@ -57,7 +60,7 @@ class TokenVerifier:
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("the token is too long")
         try:
-            claims = jwt.decode(token, self._key, algorithms=self._algorithms).claims
+            claims = jwt.decode(token, self._key, registry=self._registry).claims
             self._claims.validate(claims)
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated(f"the token is refused ({type(error).__name__})") from None
@@ -65,6 +68,15 @@ class TokenVerifier:
         if not isinstance(customer, str) or not customer or not customer.isprintable() or len(customer) > 200:
             raise Unauthenticated(f"the token's claim {self._customer_claim!r} is not a customer's id")
         return Principal(CustomerId(customer))
+
+
+def _registry(allowed: Collection[str]) -> JWSRegistry:
+    # RFC 9864 renames EdDSA to Ed25519. Providers still use the old name, and that is nothing to warn of.
+    eddsa = copy(JWSRegistry.algorithms["EdDSA"])
+    eddsa.security_warning = None
+    registry = JWSRegistry(algorithms=allowed)
+    registry.algorithms = {**JWSRegistry.algorithms, "EdDSA": eddsa}
+    return registry
 
 
 def shared_secret(secret: str) -> OctKey:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from bff.errors import BadReply
 from bff.mapping.documents import Dialect
 from bff.mapping.file import FieldTable, ListTable
-from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Scalar, Several, children, scalar, several
+from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Raw, Scalar, Several, children, scalar, several
 from bff.mapping.shapes import DEFAULT_CURRENCY, Shape
 from bff.mapping.values import Converter, Kind, Wording
 
@@ -103,28 +103,46 @@ class Compiler:
         shape: Shape,
     ) -> Decode:
         read, build = self.read, shape.build
-        paths: list[Path[Any]] = [*(find for _, find, _, _ in fields), *(items for _, items, _ in lists)]
-        pass_over = children(path.first for path in paths if path.first is not None)
-        has_children = any(path.first is not None for path in paths)
+        # One pass over a node's children instead of a search for each field; taken apart here, once, because the
+        # loops below are what decoding a large answer consists of.
+        steps = [
+            (name, find.first, find.below, _needed(convert) if required else convert)
+            for name, find, convert, required in fields
+        ]
+        list_steps = [(name, items.first, items.below, decode_item) for name, items, decode_item in lists]
+        firsts = frozenset(first for _, first, _, _ in [*steps, *list_steps] if first is not None)
+        pass_over = children(firsts) if firsts else lambda _: _NOTHING
 
         def decode(node: Node, known: Mapping[str, Any] = _NOTHING, /) -> Any:
             values = {**blank, **known}
             at = ""
             try:
-                found = pass_over(node) if has_children else _NOTHING
-                for at, find, convert, required in fields:
-                    value = convert(find.below(node if find.first is None else found.get(find.first)))
+                found = pass_over(node)
+                for at, first, below, convert in steps:
+                    value = convert(below(node if first is None else found.get(first)))
                     if value is not None:
                         values[at] = value
-                    elif required:
-                        raise Misfit("is missing")
-                for at, items, decode_item in lists:
-                    below = node if items.first is None else found.get(items.first)
-                    values[at] = tuple([decode_item(item) for item in items.below(below)])
+                for at, first, items_below, decode_item in list_steps:
+                    nodes = items_below(node if first is None else found.get(first))
+                    values[at] = tuple([decode_item(item) for item in nodes])
                 return build(values)
             except Absent as absent:
                 raise BadReply(f"{read}: {at}: the container {absent.args[0]!r} is missing") from None
-            except (Misfit, ValueError) as error:
-                raise BadReply(f"{read}: {at}: {error}") from None
+            except Misfit as misfit:
+                raise BadReply(f"{read}: {at}: {misfit}") from None
+            except (ValueError, ArithmeticError):
+                # A date at the end of time has no next zone; whatever else a value cannot become. The text of such
+                # an error may hold the value.
+                raise BadReply(f"{read}: {at}: the value is out of range") from None
 
         return decode
+
+
+def _needed(convert: Converter) -> Converter:
+    def convert_or_refuse(raw: Raw) -> Any:
+        value = convert(raw)
+        if value is None:
+            raise Misfit("is missing")
+        return value
+
+    return convert_or_refuse

@@ -35,7 +35,7 @@ def _zone(name: object) -> object:
     if isinstance(name, str):
         try:
             return ZoneInfo(name)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
             raise ValueError("there is no such time zone; write one as Europe/Moscow") from error
     return name
 

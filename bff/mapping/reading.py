@@ -184,17 +184,23 @@ def _owner(compiler: Compiler, reply: ReplyTable, tables: FieldTables, where: st
         return None
     if reply.owner is not None:
         return compiler.scalar(reply.owner, f"{where}.owner")
-    customer = tables.get("customer")
-    if isinstance(customer, str) and reply.entries is None:
+    customer = _path(tables.get("customer"))
+    if customer is not None and reply.entries is None:
         return compiler.scalar(customer, f"{where}.fields.customer")
     compiler.faults.append(f"{where}.owner: is required: every record names its customer")
     return Path(None, lambda _: None)
 
 
+def _path(table: str | FieldTable | ListTable | None) -> str | None:
+    if isinstance(table, FieldTable):
+        return table.path
+    return table if isinstance(table, str) else None
+
+
 def _key(compiler: Compiler, tables: FieldTables, where: str) -> Scalar:
-    table = tables.get("id")
-    if compiler.read in ONE_PER_ID and isinstance(table, str):
-        return compiler.scalar(table, f"{where}.fields.id")
+    path = _path(tables.get("id"))
+    if compiler.read in ONE_PER_ID and path is not None:
+        return compiler.scalar(path, f"{where}.fields.id")
     return Path(None, lambda _: None)
 
 

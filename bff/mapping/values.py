@@ -160,9 +160,10 @@ def text(raw: Raw) -> str | None:
 
 def amount(value: Decimal) -> Decimal:
     """Refuse a number that no shop's amount can be: NaN, infinite, 10^15 or more, too small to be written out."""
-    if not value.is_finite() or abs(value) >= MAX_AMOUNT:
+    # Not abs(): it is arithmetic, which raises Overflow for 1e999999999.
+    if _written_out(value).copy_abs() >= MAX_AMOUNT:
         raise Misfit("a number of a sane size was expected")
-    return _written_out(value)
+    return value
 
 
 def _written_out(value: Decimal) -> Decimal:

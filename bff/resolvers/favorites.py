@@ -17,9 +17,11 @@ class FavoritePage:
     page: Page[ProductId]
 
 
-async def favorites(context: Context, path: Path, *, first: int, after: str | None) -> Answer[FavoritePage]:
+async def favorites(
+    context: Context, path: Path, *, first: int, after: str | None, with_products: bool = True
+) -> Answer[FavoritePage]:
     """
-    A page of the customer's favorites, newest first; their products come in one call.
+    A page of the customer's favorites, newest first; their products, if wanted, come in one call.
 
     A product that cannot be had costs only itself: one error beside the list tells of it. Where none can be had, that
     is the section's error.
@@ -29,7 +31,7 @@ async def favorites(context: Context, path: Path, *, first: int, after: str | No
     chosen = page(listed.products, first=first, after=after, key=str)
     if listed.rejected:
         context.notice(path, BadReply(f"favorites: {listed.rejected} entries could not be read"))
-    if not chosen.items:
+    if not chosen.items or not with_products:
         return Answer(FavoritePage((), chosen), answer.as_of, answer.stale)
 
     found = await context.loaders.products.load_each([product_id for _, product_id in chosen.items])

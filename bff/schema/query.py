@@ -48,9 +48,12 @@ class Dashboard:
     async def favorites(
         self, info: Info, first: First = 12, after: After = strawberry.UNSET
     ) -> FavoriteConnection | None:
-        """The favorites' section."""
+        """The favorites' section. Without nodes and edges it costs no call for products."""
+        with_products = not selected(info).isdisjoint({"nodes", "edges"})
         return FavoriteConnection.of(
-            await favorites.favorites(info.context, path_of(info), first=first, after=after or None)
+            await favorites.favorites(
+                info.context, path_of(info), first=first, after=after or None, with_products=with_products
+            )
         )
 
     @strawberry.field(description="Personal offers and promotions.")

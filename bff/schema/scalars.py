@@ -8,12 +8,20 @@ import strawberry
 
 from bff.domain import CurrencyCode
 
+_MAX_MAGNITUDE = 40
+"""Powers of ten away from 1: written out, `1e-999999999` takes a gigabyte of memory."""
+
 
 def _decimal(value: Decimal) -> str:
+    # Built-in adapters refuse such numbers when they read them; a stranger's may not.
+    if not value.is_finite() or abs(value.adjusted()) > _MAX_MAGNITUDE:
+        raise ValueError("an amount is a finite number of a sane size")
     return format(value, "f")
 
 
 def _instant(value: datetime) -> str:
+    if value.utcoffset() is None:
+        raise ValueError("an instant has an offset")
     return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
 
 

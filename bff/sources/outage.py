@@ -11,22 +11,35 @@ OUTAGES = (Unavailable, TimedOut, Busy, Upstream, SignInRefused, BadReply, TooLa
 
 
 class OutageLog:
-    """Remembers, by back office, whether the last call failed."""
+    """
+    Remembers, by back office, which of its reads failed when they were last asked for.
+
+    It is back when all of those have been answered: one read that always fails beside one that never does is one
+    outage, not one at every request.
+    """
 
     def __init__(self) -> None:
-        self._away: dict[str, int] = {}
+        self._failing: dict[str, set[str]] = {}
+        self._failed_calls: dict[str, int] = {}
 
     def failed(self, back_office: str, read: str, error: BackOfficeError) -> None:
         """Take note of a call that failed."""
         if not isinstance(error, OUTAGES):
             return
-        self._away[back_office] = self._away.get(back_office, 0) + 1
-        if self._away[back_office] == 1:
+        self._failing.setdefault(back_office, set()).add(read)
+        self._failed_calls[back_office] = self._failed_calls.get(back_office, 0) + 1
+        if self._failed_calls[back_office] == 1:
             log.warning(
                 "back office failing", back_office=back_office, read=read, code=error.code.value, error=str(error)
             )
 
-    def answered(self, back_office: str) -> None:
+    def answered(self, back_office: str, read: str) -> None:
         """Take note of a call that was answered."""
-        if failures := self._away.pop(back_office, 0):
+        failing = self._failing.get(back_office)
+        if failing is None:
+            return
+        failing.discard(read)
+        if not failing:
+            del self._failing[back_office]
+            failures = self._failed_calls.pop(back_office)
             log.warning("back office answers again", back_office=back_office, failed_calls=failures)

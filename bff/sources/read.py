@@ -57,18 +57,24 @@ class Read(Generic[K, V]):
                 found = await self._ask(keys)
             if self._owned:
                 self._check_owners(keys, found)
+            as_of = self._clock()
+            outcomes = {key: self._outcome(found, key, as_of) for key in keys}
         except TimeoutError:
             return self._all_failed(keys, TimedOut("no answer before the deadline", back_office=self.back_office))
         except BackOfficeError as error:
             return self._all_failed(keys, error)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # A cancellation that is not ours came out of a task of the adapter's own: passed on, it would leave all
+            # who wait for this batch hanging.
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise
             # An adapter's mistake costs its section, not the dashboard.
             log.exception("adapter broken", back_office=self.back_office, read=self.name)
             message = f"the adapter raised {type(error).__name__}"
             return self._all_failed(keys, AdapterBroken(message, back_office=self.back_office))
-        self._outages.answered(self.back_office)
-        as_of = self._clock()
-        return {key: self._outcome(found, key, as_of) for key in keys}
+        self._outages.answered(self.back_office, self.name)
+        return outcomes
 
     def _outcome(self, found: Mapping[Any, V | BackOfficeError], key: K, as_of: Any) -> Outcome[V]:
         try:

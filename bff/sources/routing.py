@@ -1,6 +1,6 @@
 """Which back office serves which section."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -113,8 +113,9 @@ SECTIONS: Mapping[str, tuple[_Method, ...]] = {
 
 
 class _Router:
-    def __init__(self, adapters: Mapping[str, Adapter], clock: Clock) -> None:
+    def __init__(self, adapters: Mapping[str, Adapter], clock: Clock, broken: Set[str]) -> None:
         self._adapters = adapters
+        self._broken = broken
         self._clock = clock
         self._outages = OutageLog()
         self.faults: list[str] = []
@@ -122,8 +123,11 @@ class _Router:
     def serving(self, section: str, back_office: str, ports: tuple[str, ...]) -> Adapter | None:
         """The back office of a section, if it is there and has one of the ports; else a fault is noted."""
         adapter = self._adapters.get(back_office)
+        if back_office in self._broken:
+            # What it has can be said only when it could be built; why it could not has been said.
+            return None
         if adapter is None:
-            known = ", ".join(sorted(self._adapters)) or "none"
+            known = ", ".join(sorted(self._adapters.keys() | self._broken)) or "none"
             self.faults.append(f"sections.{section}: there is no back office {back_office!r}; configured: {known}")
         elif not adapter.ports.intersection(ports):
             has = ", ".join(sorted(adapter.ports)) or "nothing"
@@ -170,13 +174,15 @@ class _Router:
         )
 
 
-def route(sections: Sections, adapters: Mapping[str, Adapter], clock: Clock) -> Sources:
+def route(
+    sections: Sections, adapters: Mapping[str, Adapter], clock: Clock, *, broken: Set[str] = frozenset()
+) -> Sources:
     """
-    Make the reads of every section.
+    Make the reads of every section. `broken` names back offices that are configured and could not be built.
 
     Raises `SettingsFault` with every fault: a section whose back office is not configured, or lacks the port.
     """
-    router = _Router(adapters, clock)
+    router = _Router(adapters, clock, broken)
     reads: dict[str, Any] = {}
     for section in SECTIONS:
         back_office = getattr(sections, section)

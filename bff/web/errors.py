@@ -22,6 +22,15 @@ def execution_errors(errors: Iterable[GraphQLError], notices: Iterable[Notice], 
     return entries + [_entry(notice.error, list(notice.path), language) for notice in notices]
 
 
+def internal_error(cause: BaseException, language: str, path: list[str | int] | None = None) -> Entry:
+    """An entry that says nothing but a reference, by which the log has the rest."""
+    reference = secrets.token_hex(4)
+    log.error("internal error", reference=reference, path=path, exc_info=cause)
+    entry = plain_error(Code.INTERNAL, language)
+    entry["extensions"]["reference"] = reference
+    return entry if path is None else {**entry, "path": path}
+
+
 def request_errors(errors: Iterable[GraphQLError], code: Code) -> list[Entry]:
     """Entries about a request that was not executed: graphql-core's own words about the client's own document."""
     return [{**_place(error), "message": error.message, "extensions": {"code": code.value}} for error in errors]
@@ -37,16 +46,12 @@ def _execution_error(error: GraphQLError, language: str) -> Entry:
     if cause is None and error.path is None:
         # Variables of a wrong type: the text is graphql-core's, about the client's own input.
         return {**_place(error), "message": error.message, "extensions": {"code": Code.BAD_USER_INPUT.value}}
-    if isinstance(cause, KabinetError) and cause.public_code is not Code.INTERNAL:
-        return {**_entry(cause, error.path, language), **_place(error)}
-    reference = secrets.token_hex(4)
-    log.error("internal error", reference=reference, path=error.path, exc_info=cause or error)
-    entry = {**plain_error(Code.INTERNAL, language), **_place(error)}
-    entry["extensions"]["reference"] = reference
-    return entry
+    return {**_entry(cause or error, error.path, language), **_place(error)}
 
 
-def _entry(cause: KabinetError, path: list[str | int] | None, language: str) -> Entry:
+def _entry(cause: Exception, path: list[str | int] | None, language: str) -> Entry:
+    if not isinstance(cause, KabinetError) or cause.public_code is Code.INTERNAL:
+        return internal_error(cause, language, path)
     code = cause.public_code
     # The text of BadUserInput is ours, and tells the front-end developer what to mend.
     text = str(cause) if isinstance(cause, BadUserInput) else message(code, language)

@@ -34,13 +34,13 @@ def choose_language(accept_language: str | None) -> str:
     """The first language of `Accept-Language` (RFC 9110, 12.5.4) that there are words in, by weight."""
     wishes: list[tuple[float, int, str]] = []
     for place, part in enumerate((accept_language or "")[:200].split(",")):
-        tag, _, quality = part.strip().partition(";q=")
-        language = tag.split("-")[0].lower()
+        tag, _, weight = part.partition(";")
+        language = tag.strip().split("-")[0].lower()
         try:
-            wishes.append((-float(quality or 1), place, language))
+            wishes.append((-float(weight.strip().lower().removeprefix("q=") or 1), place, language))
         except ValueError:
             continue
-    for weight, _, language in sorted(wishes):
-        if weight < 0 and language in MESSAGES[Code.INTERNAL]:
+    for negative, _, language in sorted(wishes):
+        if negative < 0 and language in MESSAGES[Code.INTERNAL]:
             return language
     return DEFAULT_LANGUAGE

@@ -20,7 +20,8 @@ from bff.errors import Code
 
 MAX_TOKENS = 1_000
 MAX_VALIDATION_ERRORS = 5
-REMEMBERED = 500
+REMEMBERED = 100
+"""Documents; one of 1,000 tokens takes about half a megabyte, and guests may send as many as they like."""
 
 
 class RequestRefused(Exception):

@@ -2,12 +2,31 @@
 
 from collections.abc import Iterable
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bff.web.graphiql_page import BUILD, Assets, GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
+
+
+class NotStored:
+    """Marks every answer, errors and unknown paths too, as nobody's to keep; one that says otherwise is left alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Cache-Control", "private, no-store")
+            await send(message)
+
+        await self._app(scope, receive, marked)
 
 
 def routes(endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, back_offices: Iterable[str]) -> list[BaseRoute]:

@@ -10,7 +10,7 @@ from adapters.erp.onec_soap.mapping import Read, load_reads
 from adapters.erp.onec_soap.settings import OneCSettings
 from bff.errors import BadReply
 from bff.http import HttpClients
-from bff.mapping import MappedPorts
+from bff.mapping import MappedPorts, MappingFile
 from bff.plugins import Adapter
 
 
@@ -45,6 +45,13 @@ class OneCAdapter:
 def build(back_office: str, settings: OneCSettings, clients: HttpClients) -> Adapter:
     """Make the adapter; talks to nobody. Raises `SettingsFault` with every fault of mapping and WSDL."""
     mapping, reads = load_reads(settings)
+    return connect(back_office, settings, mapping, reads, clients)
+
+
+def connect(
+    back_office: str, settings: OneCSettings, mapping: MappingFile, reads: Mapping[str, Read], clients: HttpClients
+) -> Adapter:
+    """Make the adapter of files that are read already."""
     answers = Answers(
         session_faults=(*SESSION_FAULTS, *mapping.session_faults),
         refusals=[(fault.contains, fault.code) for fault in mapping.faults],

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from adapters.erp.onec_soap.answers import Answers, SessionLost
 from adapters.erp.onec_soap.mapping import Read
-from adapters.erp.onec_soap.sessions import Slot, Slots, cookie_of
+from adapters.erp.onec_soap.sessions import Slot, Slots, cookie_header, cookie_of
 from adapters.erp.onec_soap.settings import OneCSettings
 from adapters.erp.onec_soap.wsdl import Operation
 from bff.errors import BackOfficeError, BadReply, Busy
@@ -77,20 +77,18 @@ class Client:
         request = read.envelope.fill(keys)
         async with self._slots.borrow() as slot:
             try:
-                try:
-                    return await self._attempt(read, request, slot)
-                except SessionLost as lost:
-                    logger.debug("%s: session lost", self._back_office)
-                    slot.cookie = None
-                    if isinstance(lost.meaning, Busy):
-                        await self._pause()
+                return await self._attempt(read, request, slot)
+            except SessionLost as lost:
+                first = lost.meaning
+            logger.debug("%s: session lost", self._back_office)
+            await self._replace_session(slot, first)
+            try:
                 result = await self._attempt(read, request, slot)
-                logger.debug("%s: session regained", self._back_office)
             except SessionLost as lost:
                 slot.cookie = None
-                raise lost.meaning from None
-            else:
-                return result
+                raise (first if isinstance(first, Busy) else lost.meaning) from None
+            logger.debug("%s: session regained", self._back_office)
+            return result
 
     async def operations(self) -> frozenset[str]:
         """
@@ -114,23 +112,34 @@ class Client:
 
     async def close(self) -> None:
         """End our sessions at 1C as far as that is quick, and close every connection."""
-        slots = [slot for slot in self._slots.take_idle() if slot.cookie]
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
-                await asyncio.gather(*(self._finish(slot) for slot in slots))
+                await asyncio.gather(*map(self._finish, self._slots.take_all()))
         except TimeoutError:
             logger.debug("%s: sessions left to age out", self._back_office)
         finally:
             await self._http.close()
 
+    async def _replace_session(self, slot: Slot, lost: BackOfficeError) -> None:
+        """See that the next attempt has another session: a new one or, where 1C has none to spare, an abandoned one."""
+        slot.cookie = None
+        if isinstance(lost, Busy):
+            slot.cookie = self._slots.reclaim()
+            if slot.cookie is None:
+                await self._pause()
+
     async def _attempt(self, read: Read, request: bytes, slot: Slot) -> Any:
         headers = soap_headers(read.operation, self._soap)
         if self._reuse:
             headers |= slot.headers()
-        # Until a whole answer is here, the session is not ours to use again: after a time-out or a cancelled call 1C
-        # may still be busy in it for long, and the next call would wait behind. 1C ends it when it has aged.
         cookie, slot.cookie = slot.cookie, None
-        reply = await self._http.request("POST", headers=headers, body=request)
+        try:
+            reply = await self._http.request("POST", headers=headers, body=request)
+        except BaseException:
+            # Cancelled, timed out, cut: 1C may still be busy in this session, and the next call would wait behind.
+            if cookie:
+                self._slots.abandon(cookie)
+            raise
         if self._reuse:
             slot.cookie = cookie_of(reply.headers.get("set-cookie")) or cookie
         if len(reply.body) > _LARGE_BYTES:
@@ -140,8 +149,8 @@ class Client:
     def _decode(self, read: Read, reply: HttpReply) -> Any:
         return read.decode(self._answers.payload(reply, read.operation.reply_name))
 
-    async def _finish(self, slot: Slot) -> None:
+    async def _finish(self, cookie: str) -> None:
         try:
-            await self._http.request("POST", headers={**slot.headers(), "IBSession": "finish"})
+            await self._http.request("POST", headers={**cookie_header(cookie), "IBSession": "finish"})
         except BackOfficeError:
             logger.debug("%s: a session could not be ended", self._back_office)

@@ -7,6 +7,7 @@ out first: under little load few sessions stay open at 1C, and those stay warm.
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,13 +24,14 @@ class Slot:
 
     def headers(self) -> dict[str, str]:
         """What a call in this slot sends, so that it has a session and keeps it."""
-        return {"Cookie": f"ibsession={self.cookie}"} if self.cookie else {"IBSession": "start"}
+        return cookie_header(self.cookie) if self.cookie else {"IBSession": "start"}
 
 
 class Slots:
-    """All slots of one back office."""
+    """All slots of one back office, and the sessions that calls have left in the lurch."""
 
     def __init__(self, calls: int) -> None:
+        self._abandoned: deque[str] = deque(maxlen=calls)
         self._idle: asyncio.LifoQueue[Slot] = asyncio.LifoQueue()
         for _ in range(calls):
             self._idle.put_nowait(Slot())
@@ -43,9 +45,28 @@ class Slots:
         finally:
             self._idle.put_nowait(slot)
 
-    def take_idle(self) -> list[Slot]:
-        """Take away every slot that is not in use, at the end."""
-        return [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+    def abandon(self, cookie: str) -> None:
+        """
+        Put a session aside whose call was cancelled or got no answer: 1C may be busy in it for long.
+
+        It still counts against 1C's pool until it has aged there, though, so it is not forgotten.
+        """
+        self._abandoned.append(cookie)
+
+    def reclaim(self) -> str | None:
+        """Take the session that was abandoned first, and so is the likeliest to be free again; None where none is."""
+        return self._abandoned.popleft() if self._abandoned else None
+
+    def take_all(self) -> list[str]:
+        """Take away every slot that is not in use and every abandoned session, and say which sessions are open."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        abandoned = [self._abandoned.popleft() for _ in range(len(self._abandoned))]
+        return [*(slot.cookie for slot in idle if slot.cookie), *abandoned]
+
+
+def cookie_header(cookie: str) -> dict[str, str]:
+    """Name a session, as a request does."""
+    return {"Cookie": f"ibsession={cookie}"}
 
 
 def cookie_of(set_cookie: str | None) -> str | None:

@@ -158,13 +158,17 @@ class RetailCrmAdapter:
                 answer[owner] = bonus_account(chosen, owner, self._settings.currency)
             elif isinstance(chosen, BackOfficeError):
                 answer[owner] = chosen
-        answer.update(await self._again([customer for customer in seen if customer not in answer], answer.keys()))
+        answer.update(await self._again(seen.keys() - answer.keys(), seen.keys() & answer.keys()))
         return answer
 
     async def _again(
-        self, customers: Sequence[CustomerId], answered: Set[CustomerId]
+        self, customers: Set[CustomerId], answered: Set[CustomerId]
     ) -> dict[CustomerId, BonusAccount | BackOfficeError]:
-        """Ask by name for customers whose remembered accounts are no longer theirs, or no longer active."""
+        """
+        Ask by name for customers whose remembered accounts are no longer theirs, or no longer active.
+
+        `answered` are those of the same call whose accounts came: nobody may bring theirs a second time.
+        """
 
         async def ask(part: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
             return await self._by_customer(part[0])
@@ -172,7 +176,7 @@ class RetailCrmAdapter:
         for customer in customers:
             self._memory.forget(customer)
         try:
-            again = await side_by_side(split(customers, 1), ask, owned=True)
+            again = await side_by_side(split(sorted(customers), 1), ask, owned=True)
         except IntegrityViolation:
             raise
         except BackOfficeError as error:

@@ -61,6 +61,11 @@ def mapping_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def only_favorites(mapping_file: Path) -> None:
+    mapping_file.write_text(MAPPING[: MAPPING.index("[reads.promotions]")], encoding="utf-8")
+
+
+@pytest.fixture
 async def make(server: FakeServer, mapping_file: Path) -> AsyncIterator[Make]:
     closing: list[Callable[[], Awaitable[None]]] = []
 

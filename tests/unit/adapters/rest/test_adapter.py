@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from pathlib import Path
 
 import pytest
 
@@ -69,6 +68,16 @@ async def test_more_keys_than_a_batch_go_side_by_side_within_the_pool(server: Fa
     assert list(found) == names
     assert len(server.asked) == 6
     assert server.most_in_flight == 2
+
+
+async def test_waiting_for_the_pool_does_not_count_against_a_call(server: FakeServer, make: Make) -> None:
+    async def behaviour(asked: Asked) -> Answer:
+        await asyncio.sleep(0.1)
+        return echo(asked)
+
+    server.behaviour = behaviour
+    found = await favorites(make(batch=1, pool=1, timeout_ms=300), "c-1", "c-2", "c-3", "c-4")
+    assert not any(isinstance(value, BackOfficeError) for value in found.values())
 
 
 async def test_a_part_that_fails_costs_its_own_keys(server: FakeServer, make: Make) -> None:
@@ -225,8 +234,7 @@ async def test_check_asks_for_what_needs_no_key(server: FakeServer, make: Make) 
     assert server.asked[0].path == "/api/promotions"
 
 
-async def test_check_asks_for_a_key_that_is_hardly_there(server: FakeServer, make: Make, mapping_file: Path) -> None:
-    text = mapping_file.read_text(encoding="utf-8")
-    mapping_file.write_text(text[: text.index("[reads.promotions]")], encoding="utf-8")
+@pytest.mark.usefixtures("only_favorites")
+async def test_check_asks_for_a_key_that_is_hardly_there(server: FakeServer, make: Make) -> None:
     server.behaviour = lambda _: as_json({"items": []})
     assert await make().check() == "favorites answered; it knows 0 of the one key 'kabinet-check'"

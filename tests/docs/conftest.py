@@ -1,0 +1,43 @@
+"""A demo of a fixed day, started once."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from bff.app import assemble
+from bff.demo.launch import DemoOffices, demo_offices
+from bff.demo.run import demo_settings, demo_token, serving
+from tests.docs.runner import Demo
+
+TODAY = date(2026, 11, 21)
+
+
+@pytest.fixture(scope="session")
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The demo's signing secret: not the one of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def running(_state: None) -> Iterator[tuple[DemoOffices, int]]:
+    with demo_offices(today=TODAY) as offices, serving(assemble(demo_settings(offices))) as address:
+        yield offices, int(address.rpartition(":")[2])
+
+
+@pytest.fixture
+def demo(running: tuple[DemoOffices, int]) -> Demo:
+    """The demo, in good health."""
+    offices, port = running
+
+    def reset() -> None:
+        for office in offices:
+            office.faults()
+            office.reset()
+
+    reset()
+    ports = {8000: port}
+    ports |= {written: office.port for written, office in zip((8001, 8002, 8003), offices, strict=True)}
+    return Demo(ports, demo_token, reset)

@@ -1,0 +1,97 @@
+"""Settings and mapping files of documents: whole ones, and fragments, which are merged into the demo's own."""
+
+import json
+import ssl
+import tomllib
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import certifi
+from joserfc.jwk import ECKey, KeySet
+from pydantic import BaseModel
+
+import bff.demo
+from adapters.cms.rest.mapping import RequestTable as RestRequest
+from adapters.erp.onec_soap.mapping import RequestTable as OneCRequest
+from bff.app import assemble
+from bff.config import load_settings
+from bff.mapping import Dialect, MappingFile, compile_reads, load_mapping
+
+SHOP = Path(bff.demo.__file__).parent / "shop"
+
+DIALECTS: Mapping[str, tuple[Dialect, type[BaseModel]]] = {
+    "onec_soap": (Dialect.XML, OneCRequest),
+    "rest": (Dialect.JSON, RestRequest),
+}
+
+_SECRETS = {"onec_soap": "password", "retailcrm": "api_key", "rest": "token"}
+
+
+def secrets_for(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What never stands in a file, for every table that wants one."""
+    wanted = {
+        name: {_SECRETS[table["adapter"]]: "demo"}
+        for name, table in raw["back_offices"].items()
+        if table.get("adapter") in _SECRETS
+    }
+    identity = {} if "jwks_file" in raw["identity"] else {"secret": "a secret of the tests, 32 bytes long"}
+    return {"identity": identity, "back_offices": wanted}
+
+
+def load_whole_mapping(file: Path, adapter: str) -> None:
+    """Load a mapping file and compile every read in it."""
+    dialect, request = DIALECTS[adapter]
+    compile_reads(load_mapping(file), dialect, request)
+
+
+def load_fragment(base: str, fragment: Mapping[str, Any], folder: Path, place: str) -> None:
+    """Merge a fragment into the demo's file of that name, and load what comes of it."""
+    raw = tomllib.loads((SHOP / base).read_text(encoding="utf-8"))
+    merged = _merged(raw, fragment)
+    if base == "kabinet.toml":
+        _load_settings(merged, folder / place.replace("/", "-").replace(":", "-"))
+        return
+    dialect, request = DIALECTS["onec_soap" if base == "erp.toml" else "rest"]
+    compile_reads(MappingFile.model_validate(merged), dialect, request)
+
+
+def _load_settings(raw: dict[str, Any], folder: Path) -> None:
+    """The demo's files and those that fragments name lie beside the settings."""
+    shop = folder / "shop"
+    shop.mkdir(parents=True)
+    for file in ("erp.toml", "cms.toml"):
+        (shop / file).write_bytes((SHOP / file).read_bytes())
+    (folder / "cabinet.wsdl").write_bytes((SHOP.parent / "cabinet.wsdl").read_bytes())
+    (shop / "ca.pem").write_text(_one_authority(), encoding="ascii")
+    keys = KeySet([ECKey.generate_key("P-256", {"kid": "1", "use": "sig"})]).as_dict(private=False)
+    (shop / "jwks.json").write_text(json.dumps(keys), encoding="ascii")
+    file = shop / "kabinet.toml"
+    file.write_text("\n".join(f"{json.dumps(key)} = {_toml(value)}" for key, value in raw.items()), encoding="utf-8")
+    assemble(load_settings(file, flags=secrets_for(raw), environment=False))
+
+
+def _one_authority() -> str:
+    context = ssl.create_default_context(cafile=certifi.where())
+    return ssl.DER_cert_to_PEM_cert(context.get_ca_certs(binary_form=True)[0])
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """Tables are merged down to `[reads.x.reply]`, which is replaced as a whole: so are lists."""
+    merged = deepcopy(dict(base))
+    for name, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(name), dict) and depth < 2:
+            merged[name] = _merged(merged[name], value, depth + 1)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _toml(value: object) -> str:
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
