@@ -149,7 +149,7 @@ class Loaders:
         return self._loader("orders")
 
     @property
-    def bonus_accounts(self) -> Loader[CustomerId, BonusAccount]:
+    def bonus_accounts(self) -> Loader[CustomerId, BonusAccount | None]:
         """Bonus accounts by customer."""
         return self._loader("bonus_accounts")
 

@@ -64,8 +64,12 @@ class Orders(Protocol):
 class Bonuses(Protocol):
     """Accounts in the loyalty programme."""
 
-    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
-        """Accounts by customer. Parts that cost further calls may be None: see `BonusDetails`."""
+    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount | None]:
+        """
+        Accounts by customer; None for one who is known not to take part in the programme.
+
+        Parts of an account that cost further calls may be None: see `BonusDetails`.
+        """
         ...
 
 

@@ -55,8 +55,9 @@ def demo_headers(customer: str = DEMO_CUSTOMER) -> dict[str, str]:
 def run_demo(port: int, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PortTaken` or `OfficeNotStarted`."""
     with listen("127.0.0.1", port) as listening:
+        ports = (port + 1, port + 2, port + 3) if port else (0, 0, 0)
         port = listening.getsockname()[1]
-        with demo_offices(ports=(port + 1, port + 2, port + 3)) as offices:
+        with demo_offices(ports=ports) as offices:
             cabinet = assemble(demo_settings(offices, port=port))
             app = create_app(cabinet, graphiql_headers=demo_headers)
 

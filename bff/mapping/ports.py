@@ -78,7 +78,7 @@ class MappedPorts:
         """Orders by id."""
         return await self._many("orders", ids)
 
-    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
+    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount | None]:
         """Accounts by customer."""
         return await self._many("bonus_accounts", customers)
 

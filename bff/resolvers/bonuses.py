@@ -26,18 +26,18 @@ PARTS = (
 )
 
 
-async def bonuses(context: Context, wanted: Set[str]) -> Answer[BonusAccount]:
+async def bonuses(context: Context, wanted: Set[str]) -> Answer[BonusAccount] | None:
     """
-    The account of the one who asks, with the `wanted` parts ("pending", "lots") filled.
+    The account of the one who asks, None where they do not take part, with the `wanted` parts ("pending", "lots") filled.
 
     A part that came with the account costs nothing; another costs a call, made only if it is wanted. What comes back
     is as old as its oldest part.
     """
     answer = await context.loaders.bonus_accounts.load(context.customer)
     account = answer.value
+    if account is None:
+        return None
     missing = [part for part in PARTS if part.field in wanted and getattr(account, part.field) is None]
-    if not missing:
-        return answer
     loads: list[Awaitable[Answer[Any]]] = [getattr(context.loaders, part.loader).load(account) for part in missing]
     found = await gather(*loads)
     filled = {part.field: getattr(each.value, part.attribute) for part, each in zip(missing, found, strict=True)}

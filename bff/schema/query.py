@@ -37,12 +37,13 @@ class Dashboard:
         answer = await orders.last_order(info.context)
         return None if answer is None else Order.of(answer)
 
-    @strawberry.field(description="Bonuses, and when they burn.")
+    @strawberry.field(description="Bonuses, and when they burn; null without an error for who is not in the programme.")
     async def bonuses(self, info: Info) -> BonusAccount | None:
         """The bonus section. Parts that cost a call of their own are asked for only if they are selected."""
         asked = selected(info)
         wanted = {part for part, name in (("pending", "pending"), ("lots", "expirations")) if name in asked}
-        return BonusAccount.of(await bonuses.bonuses(info.context, wanted))
+        answer = await bonuses.bonuses(info.context, wanted)
+        return None if answer is None else BonusAccount.of(answer)
 
     @strawberry.field(description="Marked products, newest first.")
     async def favorites(

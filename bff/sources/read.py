@@ -81,7 +81,10 @@ class Read(Generic[K, V]):
             value = found[self._key(key)]
         except KeyError:
             return Unknown(f"{self.name}: the key is not known there", back_office=self.back_office)
-        return value if isinstance(value, BackOfficeError) else Answer(value, as_of)
+        if isinstance(value, BackOfficeError):
+            value.back_office = value.back_office or self.back_office
+            return value
+        return Answer(value, as_of)
 
     def _check_owners(self, keys: Sequence[K], found: Mapping[Any, V | BackOfficeError]) -> None:
         asked = {self._key(key) for key in keys}
@@ -93,6 +96,7 @@ class Read(Generic[K, V]):
                 )
 
     def _all_failed(self, keys: Sequence[K], error: BackOfficeError) -> dict[K, Outcome[V]]:
+        error.back_office = error.back_office or self.back_office
         if isinstance(error, IntegrityViolation):
             log.error("integrity violation", back_office=self.back_office, read=self.name, error=str(error))
         self._outages.failed(self.back_office, self.name, error)

@@ -69,7 +69,7 @@ class Sources:
     profiles: Read[CustomerId, Profile] | None = None
     latest_orders: Read[CustomerId, Order | None] | None = None
     orders: Read[OrderId, Order] | None = None
-    bonus_accounts: Read[CustomerId, BonusAccount] | None = None
+    bonus_accounts: Read[CustomerId, BonusAccount | None] | None = None
     pending_bonuses: Read[BonusAccount, PendingBonuses] | None = None
     bonus_expirations: Read[BonusAccount, BonusExpirations] | None = None
     favorites: Read[CustomerId, FavoriteList] | None = None

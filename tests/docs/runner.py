@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
@@ -264,7 +263,3 @@ def _on_path(folder: Path) -> Iterator[None]:
             if file is not None and Path(file).is_relative_to(folder):
                 del sys.modules[name]
 
-
-def installed_adapters() -> list[str]:
-    """Names of the adapters that are really installed."""
-    return sorted(entry.name for entry in entry_points(group="kabinet.adapters"))

@@ -9,7 +9,7 @@ from bff.demo.data.people import person
 from bff.demo.data.world import World
 from bff.demo.launch import DemoOffices
 from bff.web.graphiql_page import READY_QUERY
-from tests.http.front import DASHBOARD, Front
+from tests.http.front import DASHBOARD, Front, codes
 
 MONEY = re.compile(r"-?\d+(\.\d+)?")
 
@@ -178,7 +178,9 @@ def test_a_guest_is_told_to_sign_in_and_may_look_around(front: Front, offices: D
 def test_a_customer_whom_nobody_knows_gets_errors_and_not_empty_lists(front: Front) -> None:
     answer = front.ask(customer="c-nobody")
     dashboard = answer["data"]["dashboard"]
-    assert [dashboard[name] for name in ("profile", "lastOrder", "bonuses", "favorites")] == [None] * 4
+    assert [dashboard[name] for name in ("profile", "lastOrder", "favorites")] == [None] * 3
+    assert dashboard["bonuses"] is None, "RetailCRM has searched and found no account: that is an answer"
+    assert "dashboard.bonuses" not in codes(answer)
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"NOT_FOUND"}
     assert dashboard["offers"]["nodes"]
 

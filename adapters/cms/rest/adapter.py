@@ -71,5 +71,5 @@ def build(name: str, settings: RestSettings, clients: HttpClients) -> Adapter:
     client = RestClient(http, pool=settings.pool)
     adapter = RestAdapter(reads, client)
     batches = {read: 1 if mapped.request.style == "single" else settings.batch for read, mapped in reads.items()}
-    ports = MappedPorts(adapter.ask, batches)
+    ports = MappedPorts(adapter.ask, batches, name)
     return Adapter(check=adapter.check, close=client.close, **ports.served())

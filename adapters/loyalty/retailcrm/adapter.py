@@ -76,8 +76,8 @@ class RetailCrmAdapter:
         self._memory = AccountMemory(MAX_REMEMBERED)
         self._site: QueryParams = [("filter[sites][]", settings.site)] if settings.site else []
 
-    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
-        """Accounts by customer, without what comes and what burns."""
+    async def bonus_accounts(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount | None]:
+        """Accounts by customer, without what comes and what burns; None where a search by the id finds no account."""
         seen: dict[CustomerId, int] = {}
         new: list[CustomerId] = []
         for customer in _sendable(customers):
@@ -87,7 +87,7 @@ class RetailCrmAdapter:
             else:
                 seen[customer] = account
 
-        async def ask(part: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
+        async def ask(part: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount | None]:
             if part[0] in seen:
                 return await self._by_account({customer: seen[customer] for customer in part})
             return await self._by_customer(part[0])
@@ -141,7 +141,7 @@ class RetailCrmAdapter:
             return f"the API key is accepted, but may not call {', '.join(missing)}: give it the rights in RetailCRM"
         return "the API key is accepted and may call all that is needed"
 
-    async def _by_account(self, seen: Mapping[CustomerId, int]) -> dict[CustomerId, BonusAccount | BackOfficeError]:
+    async def _by_account(self, seen: Mapping[CustomerId, int]) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
         """Ask for many accounts whose ids are remembered; who is not among the answers is asked for by name."""
         asked = frozenset(seen.values())
         by_owner: dict[CustomerId, list[Account | BackOfficeError]] = {}
@@ -151,7 +151,7 @@ class RetailCrmAdapter:
                 continue  # It is another customer's by now: what we remember is wrong, not the answer.
             by_owner.setdefault(_named(owner), []).append(account)
 
-        answer: dict[CustomerId, BonusAccount | BackOfficeError] = {}
+        answer: dict[CustomerId, BonusAccount | BackOfficeError | None] = {}
         for owner, accounts in by_owner.items():
             chosen = self._choose(accounts)
             if isinstance(chosen, Account) and (chosen.active or owner not in seen):
@@ -163,14 +163,14 @@ class RetailCrmAdapter:
 
     async def _again(
         self, customers: Set[CustomerId], answered: Set[CustomerId]
-    ) -> dict[CustomerId, BonusAccount | BackOfficeError]:
+    ) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
         """
         Ask by name for customers whose remembered accounts are no longer theirs, or no longer active.
 
         `answered` are those of the same call whose accounts came: nobody may bring theirs a second time.
         """
 
-        async def ask(part: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount]:
+        async def ask(part: Sequence[CustomerId]) -> Batch[CustomerId, BonusAccount | None]:
             return await self._by_customer(part[0])
 
         for customer in customers:
@@ -185,13 +185,15 @@ class RetailCrmAdapter:
             raise IntegrityViolation("an answer holds the account of a customer whom another call asked for")
         return again
 
-    async def _by_customer(self, customer: CustomerId) -> dict[CustomerId, BonusAccount | BackOfficeError]:
+    async def _by_customer(self, customer: CustomerId) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
         """Ask for one customer by the shop's id, and remember the account."""
         by_owner: dict[CustomerId, list[Account | BackOfficeError]] = {}
         for owned, account in await self._accounts([("filter[customerExternalId]", customer)]):
             by_owner.setdefault(_named(owned.customer.external_id), []).append(account)
+        if not by_owner:
+            return {customer: None}  # The API searched, and there is none: the customer is not in the programme.
 
-        answer: dict[CustomerId, BonusAccount | BackOfficeError] = {}
+        answer: dict[CustomerId, BonusAccount | BackOfficeError | None] = {}
         for owner, accounts in by_owner.items():
             chosen = self._choose(accounts)
             if isinstance(chosen, Account):

@@ -74,7 +74,8 @@ async def test_seen_customers_share_a_call(server: FakeServer, make: Make) -> No
     server.behaviour = Accounts(*(account(number, f"c-{number}") for number in range(1, 6)))
     adapter = make(batch=3)
     first = await ask(adapter, "c-1", "c-2", "c-3", "c-4", "c-404")
-    assert sorted(first) == ["c-1", "c-2", "c-3", "c-4"]
+    assert sorted(first) == ["c-1", "c-2", "c-3", "c-4", "c-404"]
+    assert first.pop(CustomerId("c-404")) is None, "the API searched, and there is no account"
     assert sorted(names for names, _ in asked_for(server)) == [["c-1"], ["c-2"], ["c-3"], ["c-4"], ["c-404"]]
     server.asked.clear()
     again = await ask(adapter, "c-1", "c-2", "c-3", "c-4", "c-5")
@@ -105,8 +106,8 @@ async def test_an_account_that_is_gone_is_forgotten(server: FakeServer, make: Ma
     await ask(adapter, "c-1")
     crm.all = []
     server.asked.clear()
-    assert await ask(adapter, "c-1") == {}
-    assert await ask(adapter, "c-1") == {}
+    assert await ask(adapter, "c-1") == {"c-1": None}
+    assert await ask(adapter, "c-1") == {"c-1": None}
     assert asked_for(server) == [([], ["1"]), (["c-1"], []), (["c-1"], [])]
 
 
@@ -117,6 +118,7 @@ async def test_an_account_that_moved_to_a_customer_of_the_same_call(server: Fake
     await ask(adapter, "c-1", "c-2")
     crm.all = [account(1, "c-2", active=False), account(2, "c-2")]
     found = await ask(adapter, "c-1", "c-2")
+    assert found.pop(CustomerId("c-1")) is None
     assert {key: good(value).id for key, value in found.items()} == {"c-2": "2"}
 
 
@@ -307,6 +309,6 @@ async def test_calls_keep_to_the_pool_and_cancelling_leaves_it_usable(server: Fa
     go.set()
     server.most_in_flight = 0
     server.asked.clear()
-    assert await ask(adapter, "c-1", "c-2", "c-3", "c-4", "c-5") == {}
+    assert set((await ask(adapter, "c-1", "c-2", "c-3", "c-4", "c-5")).values()) == {None}
     assert len(server.asked) == 5
     assert server.most_in_flight <= 2
