@@ -1,0 +1,124 @@
+"""
+A load generator: as little work a request as can be, so that it measures the service and not itself.
+
+Raw sockets and HTTP/1.1 by hand; answers are read whole, and looked at only for `"errors"`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(slots=True)
+class Load:
+    """What came of it. Times are in milliseconds."""
+
+    seconds: float = 0.0
+    answered: int = 0
+    failed: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second."""
+        return self.answered / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """A percentile of the times."""
+        ordered = sorted(self.milliseconds)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+class Connection:
+    """One keep-alive connection."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def send(self, request: bytes) -> bytes:
+        """Send bytes, read one answer; its body."""
+        if self._reader is None or self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=2**20)
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        lowered = head.lower()
+        at = lowered.index(b"content-length:") + 15
+        length = int(lowered[at : lowered.index(b"\r\n", at)])
+        return await self._reader.readexactly(length)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._writer is not None:
+            self._writer.close()
+        self._reader = self._writer = None
+
+
+def http_request(path: str, body: bytes, token: str) -> bytes:
+    """A POST, ready to be sent."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def closed_loop(address: str, requests: Iterator[bytes], *, clients: int, seconds: float) -> Load:
+    """Clients that each ask again as soon as they are answered."""
+    load = Load()
+    started = time.perf_counter()
+    until = started + seconds
+
+    async def client() -> None:
+        connection = Connection(address)
+        try:
+            while (begun := time.perf_counter()) < until:
+                answer = await connection.send(next(requests))
+                load.milliseconds.append((time.perf_counter() - begun) * 1000)
+                load.answered += 1
+                load.failed += b'"errors"' in answer
+        finally:
+            connection.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    load.seconds = time.perf_counter() - started
+    return load
+
+
+async def open_loop(address: str, requests: Iterator[bytes], *, per_second: float, seconds: float) -> Load:
+    """Requests at a fixed rate, whether answered or not: what waits in a queue is counted, too."""
+    load = Load()
+    idle: list[Connection] = []
+    started = time.perf_counter()
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else Connection(address)
+        answer = await connection.send(next(requests))
+        idle.append(connection)
+        load.milliseconds.append((time.perf_counter() - due) * 1000)
+        load.answered += 1
+        load.failed += b'"errors"' in answer
+
+    tasks = []
+    for number in range(int(per_second * seconds)):
+        due = started + number / per_second
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
+        tasks.append(asyncio.create_task(one(due)))
+    await asyncio.gather(*tasks)
+    load.seconds = time.perf_counter() - started
+    for connection in idle:
+        connection.close()
+    return load
+
+
+def cycle(make: Callable[[int], bytes], numbers: range) -> Iterator[bytes]:
+    """Requests for customers in turn, each made once beforehand."""
+    made = [make(number) for number in numbers]
+    place = 0
+    while True:
+        yield made[place % len(made)]
+        place += 1

@@ -1,0 +1,83 @@
+"""The cabinet on one core; the back offices and the load on the other."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.load import http_request
+from bff.demo.launch import DemoOffices, Options, demo_offices
+from bff.demo.run import DEMO_PASSWORD, demo_token
+from bff.demo.secret import demo_secret
+from bff.web.graphiql_page import READY_QUERY
+
+SHOP = Path(__file__).parents[1] / "bff" / "demo"
+
+
+def cores() -> tuple[set[int], set[int]]:
+    """The service's core, and the others; the same where there is only one."""
+    available = sorted(os.sched_getaffinity(0))
+    return {available[0]}, set(available[1:] or available)
+
+
+CORES = cores()
+
+
+@contextmanager
+def cabinet(offices: DemoOffices, settings: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """`kabinet serve` as a process of its own, alone on its core. `settings`: names as in the environment."""
+    service_core, other_cores = CORES
+    environment = {
+        **os.environ,
+        "KABINET__IDENTITY__SECRET": demo_secret(),
+        "KABINET__BACK_OFFICES__ERP__PASSWORD": DEMO_PASSWORD,
+        "KABINET__BACK_OFFICES__LOYALTY__API_KEY": DEMO_PASSWORD,
+        "KABINET__BACK_OFFICES__CMS__TOKEN": DEMO_PASSWORD,
+        **{f"KABINET__BACK_OFFICES__{office.name.upper()}__ADDRESS": office.service for office in offices},
+        **{name: str(value) for name, value in (settings or {}).items()},
+    }
+    with tempfile.TemporaryFile("w+") as log:
+        os.sched_setaffinity(0, service_core)  # inherited by the child
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bff.cli", "serve", "--port", "0", "--config", str(SHOP / "shop" / "kabinet.toml")],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.sched_setaffinity(0, other_cores)
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                log.write(line)
+                if found := re.search(r"kabinet serves (http://\S+)/graphql", line):
+                    break
+            else:
+                log.seek(0)
+                raise RuntimeError(log.read())
+            # What it logs from here on nobody reads: a full pipe would stop it.
+            drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
+            yield found[1]
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+        drain.wait()
+
+
+@contextmanager
+def rig(settings: Mapping[str, Any] | None = None, **options: Options) -> Iterator[tuple[DemoOffices, str]]:
+    """Offices and a cabinet before them. `options` are the offices' own."""
+    _, other_cores = CORES
+    os.sched_setaffinity(0, other_cores)  # inherited by the offices, and this process is the load
+    with demo_offices(**options) as offices, cabinet(offices, settings) as address:  # type: ignore[arg-type]
+        yield offices, address
+
+
+def dashboard_request(number: int, query: str = READY_QUERY) -> bytes:
+    """The dashboard of customer number `number` (1001 … 3000)."""
+    return http_request("/graphql", json.dumps({"query": query}).encode(), demo_token(f"c-{number}"))

@@ -1,0 +1,66 @@
+"""The built-in adapters keep the contract, each before its demo back office."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from bff.app import open_back_offices
+from bff.demo.launch import DemoOffices, demo_offices
+from bff.demo.run import demo_settings
+from bff.domain import CustomerId, ProductId
+from bff.domain.clock import utc_now
+from bff.plugins import Adapter, discover
+from bff.testing import AdapterContract, Sample
+
+pytestmark = pytest.mark.anyio
+
+CUSTOMERS = [CustomerId(f"c-{number}") for number in (*range(1001, 1005), *range(1100, 1170))]
+PRODUCTS = [ProductId(f"p-{number}") for number in range(1, 130)]
+
+
+@pytest.fixture(scope="module")
+def offices() -> Iterator[DemoOffices]:
+    with demo_offices() as offices:
+        yield offices
+
+
+class OfADemoOffice(AdapterContract):
+    """What the three have in common: they are built as the service builds them."""
+
+    back_office: ClassVar[str]
+
+    @pytest.fixture
+    async def adapter(self, offices: DemoOffices) -> AsyncIterator[Adapter]:
+        faults: list[str] = []
+        adapters = open_back_offices(demo_settings(offices), discover(), faults, utc_now)
+        assert not faults
+        yield adapters[self.back_office]
+        for adapter in adapters.values():
+            await adapter.close()
+
+    @pytest.fixture
+    def sample(self) -> Sample:
+        return Sample(customers=CUSTOMERS, products=PRODUCTS)
+
+
+class TestOneC(OfADemoOffice):
+    back_office = "erp"
+
+
+class TestRetailCrm(OfADemoOffice):
+    back_office = "loyalty"
+
+    @pytest.fixture
+    def sample(self) -> Sample:
+        # The API is searched for one customer's account: none found is an answer.
+        return Sample(customers=CUSTOMERS, unknown_is_none=frozenset({"bonus_accounts"}))
+
+
+class TestRest(OfADemoOffice):
+    back_office = "cms"
+
+
+def test_every_built_in_adapter_is_here() -> None:
+    tested: set[Any] = {"onec_soap", "retailcrm", "rest"}
+    assert set(discover()) == tested
