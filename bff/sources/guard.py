@@ -1,0 +1,160 @@
+"""
+What stands between a call and a back office: time, a breaker, one more try, and `Retry-After`.
+
+One guard a port method: a method that fails does not close the door for the others. What the back office as a whole
+has said or spent (`Retry-After`, the budget of retries) is shared in `Courtesy`.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bff.errors import (
+    AdapterBroken,
+    BackOfficeError,
+    BadReply,
+    Busy,
+    IntegrityViolation,
+    SignInRefused,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+    Upstream,
+)
+from bff.sources.breaker import Breaker
+
+T = TypeVar("T")
+
+OUTAGES = (Unavailable, TimedOut, Busy, Upstream, SignInRefused, BadReply, TooLarge, IntegrityViolation, AdapterBroken)
+"""Errors that say something about the back office, not about one customer: they count for the breaker."""
+
+WORTH_RETRYING = (Unavailable, Upstream)
+"""A read may be made again at once; what timed out, is busy or makes no sense will do so again."""
+
+SLOW_SHARE = 0.8
+"""A call that took more of its limit than this counts as a failure, though its answer is used."""
+
+PROBE_SHARE = 0.5
+"""The part of the limit that a probe has."""
+
+MAX_PAUSE_SECONDS = 30.0
+"""The longest `Retry-After` that is obeyed; a back office cannot switch itself off for a day."""
+
+
+class GuardSettings(BaseModel):
+    """How a back office is protected, and we from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    breaker_window_seconds: float = Field(default=10.0, gt=0, le=600)
+    breaker_least_calls: int = Field(default=5, ge=1, le=1_000)
+    breaker_failure_share: float = Field(default=0.5, gt=0, le=1)
+    breaker_open_seconds: float = Field(default=2.0, gt=0, le=600)
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    """Retries, as a part of all calls; 0 makes none."""
+    queue: int = Field(default=1_000, ge=1, le=1_000_000)
+    """The most keys that may wait for a free slot; what comes beyond is BUSY at once."""
+
+
+@dataclass(slots=True)
+class Courtesy:
+    """What one back office has asked for, and what has been spent on it."""
+
+    retry_share: float
+    pause: Busy | None = None
+    pause_until: float = 0.0
+    tokens: float = 1.0
+    burst: float = 10.0
+
+    def refusal(self, now: float) -> BackOfficeError | None:
+        """Its own `Retry-After`, while that lasts."""
+        return self.pause if self.pause is not None and now < self.pause_until else None
+
+    def heed(self, now: float, error: Busy) -> None:
+        """Remember a `Retry-After`."""
+        if error.retry_after:
+            self.pause = error
+            self.pause_until = now + min(error.retry_after, MAX_PAUSE_SECONDS)
+
+    def earn(self) -> None:
+        """A call was made: it earns a part of a retry."""
+        self.tokens = min(self.tokens + self.retry_share, self.burst)
+
+    def spend(self) -> bool:
+        """Take a retry out of the budget; False where it is empty."""
+        if self.retry_share == 0 or self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def _retry_pause() -> float:
+    return random.uniform(0.005, 0.025)  # noqa: S311 (not a secret)
+
+
+@dataclass(slots=True)
+class Guard:
+    """Makes calls of one port method. `seconds` is a call's whole time, its retry included."""
+
+    seconds: float
+    breaker: Breaker
+    courtesy: Courtesy
+    back_office: str = ""
+    pause: Callable[[], float] = field(default=_retry_pause)
+
+    def refusal(self) -> BackOfficeError | None:
+        """Why no call may be made now; None where one may."""
+        now = asyncio.get_running_loop().time()
+        return self.courtesy.refusal(now) or self.breaker.refusal(now)
+
+    async def call(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """
+        Make one call. Raises what `ask` raises, `TimedOut`, or, without a call, what `refusal` says.
+
+        `ask` may be called twice.
+        """
+        if (refusal := self.refusal()) is not None:
+            raise refusal
+        loop = asyncio.get_running_loop()
+        probe = self.breaker.begin()
+        started = loop.time()
+        limit = self.seconds * (PROBE_SHARE if probe else 1.0)
+        try:
+            answer = await self._attempts(ask, started + limit)
+        except BackOfficeError as error:
+            now = loop.time()
+            if isinstance(error, Busy):
+                self.courtesy.heed(now, error)
+            if isinstance(error, OUTAGES):
+                self.breaker.failed(now, error, probe=probe)
+            else:
+                self.breaker.succeeded(now, probe=probe)
+            raise
+        except BaseException:
+            self.breaker.gave_up(probe=probe)
+            raise
+        now = loop.time()
+        if now - started > limit * SLOW_SHARE:
+            slow = TimedOut("answers came close to their limit", back_office=self.back_office)
+            self.breaker.failed(now, slow, probe=probe)
+        else:
+            self.breaker.succeeded(now, probe=probe)
+        return answer
+
+    async def _attempts(self, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
+        try:
+            async with asyncio.timeout_at(deadline):
+                self.courtesy.earn()
+                try:
+                    return await ask()
+                except WORTH_RETRYING:
+                    if not self.courtesy.spend():
+                        raise
+                await asyncio.sleep(self.pause())
+                return await ask()
+        except TimeoutError:
+            raise TimedOut("no answer within the call's limit", back_office=self.back_office) from None

@@ -1,0 +1,125 @@
+"""The cache's tier in this process: bounded by entries and by bytes, least lately used out first."""
+
+from collections.abc import Mapping, Sequence
+
+from cachetools import LRUCache
+
+from bff.domain.clock import Clock
+from bff.sources.tier import Entry, Marks, Place
+
+OVERHEAD_BYTES = 500
+"""What an entry costs beside its body: objects, its place, its tags in the index (measured by `bench.memory`)."""
+
+MAX_DROPS = 10_000
+"""Dropped tags that are remembered one by one; see `MemoryTier.drop`."""
+
+
+class _Kept(LRUCache[str, tuple[Place, Entry]]):
+    """Entries by key, with an index by tag that forgets what is evicted."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes, getsizeof=lambda kept: len(kept[1].body) + OVERHEAD_BYTES)
+        self.by_tag: dict[str, set[str]] = {}
+
+    def __setitem__(self, key: str, kept: tuple[Place, Entry]) -> None:
+        super().__setitem__(key, kept)
+        if key in self:
+            for tag in kept[0].tags:
+                self.by_tag.setdefault(tag, set()).add(key)
+
+    def __delitem__(self, key: str) -> None:
+        place, _ = super().__getitem__(key)
+        super().__delitem__(key)
+        for tag in place.tags:
+            keys = self.by_tag[tag]
+            keys.discard(key)
+            if not keys:
+                del self.by_tag[tag]
+
+
+class MemoryTier:
+    """Entries of this process."""
+
+    def __init__(self, *, max_entries: int, max_bytes: int, clock: Clock) -> None:
+        self._max_entries = max_entries
+        self._kept = _Kept(max_bytes)
+        self._clock = clock
+        self._drops: dict[str, int] = {}
+        self._forgotten_drops = 0
+        self._leases: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def bytes(self) -> int:
+        """What the entries take, by their own account."""
+        return int(self._kept.currsize)
+
+    async def get(self, places: Sequence[Place]) -> list[Entry | None]:
+        """What stands at each place and is not dead."""
+        now = self._clock().timestamp()
+        return [self._get(place.key, now) for place in places]
+
+    async def marks(self, tags: Sequence[str]) -> Marks:
+        """The tags' marks, before a read."""
+        return {tag: self._mark(tag) for tag in tags}
+
+    async def put(self, entries: Mapping[Place, Entry], marks: Marks | None) -> None:
+        """Store what was read, but for entries of which a tag has been dropped since `marks`."""
+        if marks is None:
+            return
+        for place, entry in entries.items():
+            self._leases.pop(place.key, None)
+            if all(marks.get(tag) == self._mark(tag) for tag in place.tags):
+                self._store(place, entry)
+
+    async def drop(self, tags: Sequence[str]) -> None:
+        """
+        Drop all entries that carry one of the tags, and what reads now under way will bring.
+
+        Marks only have to outlive reads: when too many tags are remembered all are forgotten, and the mark that every
+        tag then starts from is higher than any was, so that reads under way store nothing.
+        """
+        for tag in tags:
+            self._drops[tag] = self._mark(tag) + 1
+            for key in list(self._kept.by_tag.get(tag, ())):
+                del self._kept[key]
+        if len(self._drops) > MAX_DROPS:
+            self._forgotten_drops = max(self._drops.values()) + 1
+            self._drops.clear()
+
+    async def lease(self, place: Place, seconds: float) -> bool:
+        """Ask for the right to refresh a place."""
+        now = self._clock().timestamp()
+        if self._leases.get(place.key, 0.0) > now:
+            return False
+        if len(self._leases) > self._max_entries:
+            self._leases = {key: until for key, until in self._leases.items() if until > now}
+        self._leases[place.key] = now + seconds
+        return True
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+
+    def _get(self, key: str, now: float) -> Entry | None:
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept[1].dead_at <= now:
+            del self._kept[key]
+            return None
+        return kept[1]
+
+    def _store(self, place: Place, entry: Entry) -> None:
+        if place.key in self._kept:
+            del self._kept[place.key]
+        if len(entry.body) + OVERHEAD_BYTES > self._kept.maxsize:
+            return
+        self._kept[place.key] = (place, entry)
+        while len(self._kept) > self._max_entries:
+            self._kept.popitem()
+
+    def _mark(self, tag: str) -> int:
+        return self._drops.get(tag, self._forgotten_drops)
