@@ -22,7 +22,6 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
@@ -83,39 +82,34 @@ class IdentitySettings(BaseModel):
         return self
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """
     The whole of `kabinet.toml`. Make one with `load_settings`.
 
     `back_offices` stays raw here: each table is checked by the adapter that it names.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        # A password of digits must stay a text: values of the environment are not read as JSON.
-        enable_decoding=False,
-    )
+    model_config = _FROZEN
 
     server: ServerSettings = ServerSettings()
     identity: IdentitySettings
     back_offices: dict[BackOfficeName, dict[str, Any]] = Field(min_length=1, repr=False)
     sections: Sections = Sections()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Nothing but what `load_settings` has already merged: no hidden sources."""
-        return (init_settings,)
+
+class _Environment(Settings, BaseSettings):
+    """
+    How the settings are spelt in the environment. Read by `EnvSettingsSource`, never made.
+
+    `Settings` itself is no `BaseSettings`: their constructor drops the context that carries the folder to paths.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        # A password of digits must stay a text: values of the environment are not read as JSON.
+        enable_decoding=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +138,7 @@ def load_settings(
     if config is not None:
         layers.append((config.name, _read_toml(config)))
     if environment:
-        layers.append(("environment", EnvSettingsSource(Settings)()))
+        layers.append(("environment", EnvSettingsSource(_Environment)()))
     layers.append(("flag", dict(flags or {})))
 
     merged: dict[str, Any] = {}
@@ -156,7 +150,6 @@ def load_settings(
     faults = _unknown_in_the_environment() if environment else []
     folder = config.resolve().parent if config is not None else Path.cwd()
     try:
-        # model_validate, not the constructor: only this carries the folder to validators of paths.
         settings = Settings.model_validate(merged, context={"folder": folder})
     except ValidationError as error:
         raise SettingsError(faults + faults_of(error)) from None

@@ -93,7 +93,7 @@ def read_jwks(path: Path) -> KeySet:
     try:
         raw: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         keys = KeySet.import_key_set(raw)  # type: ignore[arg-type]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, JoseError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, JoseError) as error:
         raise ValueError(f"{path.name} is not a JWKS file ({type(error).__name__})") from None
     if not keys.keys or any(isinstance(key, OctKey) or key.is_private for key in keys.keys):
         raise ValueError(f"{path.name} must hold public keys, and nothing else")

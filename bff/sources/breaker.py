@@ -12,8 +12,10 @@ class Breaker:
     Counts calls of the last `window_seconds`; opens at `failure_share` of failures among at least `least_calls`.
 
     Calls that were under way when it opened no longer count. Times are the event loop's, and given by the caller.
-    While it is open every call is refused with the error that opened it. After `open_seconds` (doubled with each probe that fails, up to `longest_open_seconds`) one call is let
-    through as a probe; its outcome closes the breaker or opens it anew.
+
+    While it is open every call is refused with the error that opened it. After `open_seconds` (doubled with each probe
+    that fails, up to `longest_open_seconds`) one call is let through as a probe; its outcome closes the breaker, or
+    opens it anew.
     """
 
     window_seconds: float = 10.0

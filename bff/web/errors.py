@@ -43,10 +43,22 @@ def plain_error(code: Code, language: str) -> Entry:
 
 def _execution_error(error: GraphQLError, language: str) -> Entry:
     cause = error.original_error
-    if cause is None and error.path is None:
-        # Variables of a wrong type: the text is graphql-core's, about the client's own input.
+    if _is_about_the_input(error):
         return {**_place(error), "message": error.message, "extensions": {"code": Code.BAD_USER_INPUT.value}}
     return {**_entry(cause or error, error.path, language), **_place(error)}
+
+
+def _is_about_the_input(error: GraphQLError) -> bool:
+    """
+    Whether graphql-core complains of variables or arguments; then the text is its own, about the client's own input.
+
+    It does so before a field is run (there is no path), or pointing into the document. What it says of a *value* that
+    a resolver gave points nowhere, and may hold that value.
+    """
+    cause = error.original_error
+    if error.path is None:
+        return cause is None or isinstance(cause, GraphQLError)
+    return isinstance(cause, GraphQLError) and bool(cause.nodes)
 
 
 def _entry(cause: Exception, path: list[str | int] | None, language: str) -> Entry:

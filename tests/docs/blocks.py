@@ -69,9 +69,13 @@ def tables(document: Path) -> dict[str, list[list[str]]]:
         elif line.startswith("#"):
             heading = line.lstrip("#").strip()
         elif line.startswith("|"):
-            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-            found.setdefault(heading, []).append(cells)
-    return {heading: [row for row in rows[1:] if not set("".join(row)) <= set("-: ")] for heading, rows in found.items()}
+            rows = found.setdefault(heading, [])
+            cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
+            if set("".join(cells)) <= set("-:"):
+                rows.pop()  # what stands above the line of dashes are the columns' names
+            else:
+                rows.append(cells)
+    return found
 
 
 def in_code(cell: str) -> str:

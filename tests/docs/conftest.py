@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from bff.app import assemble
 from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings, demo_token, serving
 from tests.docs.runner import Demo
+from tests.docs.warm import warm_kabinet
 
 TODAY = date(2026, 11, 21)
 
@@ -27,8 +29,15 @@ def running(_state: None) -> Iterator[tuple[DemoOffices, int]]:
         yield offices, int(address.rpartition(":")[2])
 
 
+@pytest.fixture(scope="session")
+def kabinet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a `kabinet` that starts at once."""
+    with warm_kabinet(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
 @pytest.fixture
-def demo(running: tuple[DemoOffices, int]) -> Demo:
+def demo(running: tuple[DemoOffices, int], kabinet: Path) -> Demo:
     """The demo, in good health."""
     offices, port = running
 
@@ -40,4 +49,4 @@ def demo(running: tuple[DemoOffices, int]) -> Demo:
     reset()
     ports = {8000: port}
     ports |= {written: office.port for written, office in zip((8001, 8002, 8003), offices, strict=True)}
-    return Demo(ports, demo_token, reset)
+    return Demo(ports, demo_token, reset, kabinet)

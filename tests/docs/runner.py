@@ -43,6 +43,8 @@ class Demo:
     ports: Mapping[int, int]
     token: Callable[[str], str]
     reset: Callable[[], None]
+    kabinet: Path
+    """The folder of a `kabinet` that starts at once."""
 
     @property
     def address(self) -> str:
@@ -107,6 +109,8 @@ class Runner:
         return self._ports[written]
 
     def _console(self, block: Block) -> None:
+        if "new-shell" in block.options:
+            self._state.write_text("", encoding="utf-8")
         commands = list(_commands(block))
         assert commands, f"{block.place}: no line starts with `$ `"
         for number, (command, shown) in enumerate(commands):
@@ -117,7 +121,7 @@ class Runner:
         if _CLONED.match(command):
             return
         if _ONLY_THERE.match(command):
-            script = ROOT / command.split()[0]
+            script = ROOT / command.split(maxsplit=1)[0]
             assert os.access(script, os.X_OK), f"{block.place}: {script.name} is not there, or not executable"
             return
         if command.startswith("pip install "):
@@ -126,7 +130,8 @@ class Runner:
         if command.endswith(" &"):
             self._background(block, command.removesuffix(" &"), shown)
             return
-        kept = f"source {self._state}; set -a; {{ {self._here(command)}\n}} 2>&1; status=$?; declare -px > {self._state}"
+        keep = f"declare -px > {self._state}"  # variables last from command to command
+        kept = f"source {self._state}; set -a; {{ {self._here(command)}\n}} 2>&1; status=$?; {keep}"
         done = subprocess.run(
             ["bash", "-c", f"{kept}; exit $status"],
             cwd=self._folder,
@@ -165,10 +170,9 @@ class Runner:
 
     def _environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("KABINET__")}
-        binaries = Path(sys.executable).parent
         return {
             **ours,
-            "PATH": f"{binaries}:{ours['PATH']}",
+            "PATH": f"{self._demo.kabinet}:{Path(sys.executable).parent}:{ours['PATH']}",
             "PYTHONPATH": str(self._site),
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "160",
@@ -194,6 +198,8 @@ class Runner:
 
     def _toml(self, block: Block) -> None:
         raw = tomllib.loads(self._here(block.text))
+        if "wrong" in block.options:
+            return  # what it does is shown by the commands below it
         base = block.options.get("fragment")
         if base is not None:
             settings.load_fragment(base, raw, self._folder.parent / "fragments", block.place)
@@ -262,4 +268,3 @@ def _on_path(folder: Path) -> Iterator[None]:
             file = getattr(sys.modules[name], "__file__", None)
             if file is not None and Path(file).is_relative_to(folder):
                 del sys.modules[name]
-

@@ -18,6 +18,7 @@ from adapters.erp.onec_soap.mapping import RequestTable as OneCRequest
 from bff.app import assemble
 from bff.config import load_settings
 from bff.mapping import Dialect, MappingFile, compile_reads, load_mapping
+from bff.plugins import discover
 
 SHOP = Path(bff.demo.__file__).parent / "shop"
 
@@ -26,15 +27,17 @@ DIALECTS: Mapping[str, tuple[Dialect, type[BaseModel]]] = {
     "rest": (Dialect.JSON, RestRequest),
 }
 
-_SECRETS = {"onec_soap": "password", "retailcrm": "api_key", "rest": "token"}
-
 
 def secrets_for(raw: Mapping[str, Any]) -> dict[str, Any]:
     """What never stands in a file, for every table that wants one."""
+    specs = discover()
     wanted = {
-        name: {_SECRETS[table["adapter"]]: "demo"}
+        name: {
+            field: "demo"
+            for field, about in specs[table["adapter"]].settings.model_fields.items()
+            if "SecretStr" in repr(about.annotation)
+        }
         for name, table in raw["back_offices"].items()
-        if table.get("adapter") in _SECRETS
     }
     identity = {} if "jwks_file" in raw["identity"] else {"secret": "a secret of the tests, 32 bytes long"}
     return {"identity": identity, "back_offices": wanted}
@@ -61,8 +64,8 @@ def _load_settings(raw: dict[str, Any], folder: Path) -> None:
     """The demo's files and those that fragments name lie beside the settings."""
     shop = folder / "shop"
     shop.mkdir(parents=True)
-    for file in ("erp.toml", "cms.toml"):
-        (shop / file).write_bytes((SHOP / file).read_bytes())
+    for mapping in ("erp.toml", "cms.toml"):
+        (shop / mapping).write_bytes((SHOP / mapping).read_bytes())
     (folder / "cabinet.wsdl").write_bytes((SHOP.parent / "cabinet.wsdl").read_bytes())
     (shop / "ca.pem").write_text(_one_authority(), encoding="ascii")
     keys = KeySet([ECKey.generate_key("P-256", {"kid": "1", "use": "sig"})]).as_dict(private=False)

@@ -86,6 +86,12 @@ class ScriptedServer:
     address: str = ""
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def heard(self, requests: int) -> None:
+        """Wait until so many requests have come."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.asked) >= requests)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -94,6 +100,8 @@ class ScriptedServer:
             while not writer.is_closing():
                 asked = await _read(reader)
                 self.asked.append(asked)
+                async with self._news:
+                    self._news.notify_all()
                 await self.script(asked, writer)
                 await writer.drain()
 

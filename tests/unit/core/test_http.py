@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import logging
 import socket
-import traceback
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -161,19 +160,16 @@ async def test_cut_after_the_headers_is_a_bad_reply(client: Open, script: Script
     "script",
     [
         hangs(head(Content_Length="1001")),
-        hangs(head(Content_Length="9" * 400)),
         repeats(CHUNKED, CHUNK),
         repeats(head(), b"x" * 1024),
         answers(b"x" * 1001, status=503),
         answers(gzip.compress(b"x" * 1001), Content_Encoding="gzip"),
     ],
-    ids=["declared", "declared beyond belief", "chunks without an end", "no length and no end", "an error", "gzip"],
+    ids=["declared", "chunks without an end", "no length and no end", "an error", "gzip"],
 )
 async def test_more_than_the_cap_is_too_large(client: Open, script: Script) -> None:
-    with pytest.raises((TooLarge, Unavailable)) as caught:
+    with pytest.raises(TooLarge):
         await ask(client, script, max_reply_bytes=1000)
-    # A length of 400 digits is refused by the HTTP library before it is an answer.
-    assert isinstance(caught.value, TooLarge) or "9" * 20 not in str(caught.value)
 
 
 async def test_exactly_the_cap_is_read(client: Open) -> None:
@@ -269,8 +265,16 @@ async def test_cookies_of_one_answer_do_not_go_with_the_next_call(client: Open) 
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(401, SignInRefused), (403, SignInRefused), (429, Busy), (503, Busy), (304, BadReply), (404, Upstream)]
-    + [(500, Upstream), (599, Upstream)],
+    [
+        (401, SignInRefused),
+        (403, SignInRefused),
+        (429, Busy),
+        (503, Busy),
+        (304, BadReply),
+        (404, Upstream),
+        (500, Upstream),
+        (599, Upstream),
+    ],
 )
 async def test_what_a_status_means(client: Open, status: int, error: type[BackOfficeError]) -> None:
     reply = await ask(client, answers(status=status))
@@ -315,8 +319,7 @@ async def test_fifty_calls_given_up_at_a_hung_server_leave_the_pool_usable(clien
     async with scripted(hangs()) as server:
         made = client(server.address, connections=4, total_seconds=5)
         calls = [asyncio.create_task(made.request("GET")) for _ in range(50)]
-        while len(server.asked) < 4:
-            await asyncio.sleep(0)
+        await server.heard(4)
         for call in calls:
             call.cancel()
         gone = await asyncio.gather(*calls, return_exceptions=True)
@@ -400,18 +403,23 @@ async def test_no_secret_no_query_and_no_body_is_in_an_error_or_a_log(
     client: Open, script: Script, quiet_logs: pytest.LogCaptureFixture
 ) -> None:
     async with scripted(script) as server:
-        made = client(
-            server.address, headers={"X-Key": "sec-ret-key"}, total_seconds=0.08, max_reply_bytes=1000
-        )  # fmt: skip
-        with pytest.raises(BackOfficeError) as caught:
+        made = client(server.address, headers={"X-Key": "sec-ret-key"}, total_seconds=0.08, max_reply_bytes=1000)
+
+        async def call() -> None:
             reply = await made.request("GET", "/x", params=[("customer", "sec-ret-id")], headers={"X-2": "sec-ret-2"})
-            assert "sec-ret" not in repr(reply)
             reply.refuse_errors()
-    told = "".join(traceback.format_exception(caught.value, capture_locals=False))
-    shown = [str(caught.value), repr(caught.value), repr(vars(caught.value)), repr(made), quiet_logs.text]
+
+        with pytest.raises(BackOfficeError) as caught:
+            await call()
+    shown = [*told(caught.value), repr(vars(caught.value)), repr(made), quiet_logs.text]
     assert "sec-ret" not in "".join(shown)
-    # The traceback shows our source, where the words of this very test stand.
-    assert "sec-ret-body" not in told.replace('b"sec-ret-body"', "")
+
+
+def told(error: BaseException | None) -> Iterator[str]:
+    """What a traceback in a log tells of an error and of those behind it."""
+    while error is not None:
+        yield from (str(error), repr(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 async def test_a_reply_prints_without_its_body_and_headers(client: Open) -> None:

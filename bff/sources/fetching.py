@@ -1,0 +1,148 @@
+"""Asking a back office: guarded, checked, and kept."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+import structlog
+
+from bff.domain.clock import Clock
+from bff.errors import AdapterBroken, BackOfficeError, BadReply, IntegrityViolation, Refused, TooLarge, Unknown, Upstream
+from bff.ports import Batch
+from bff.sources.answer import Answer
+from bff.sources.guard import Guard
+from bff.sources.outage import OutageLog
+
+log = structlog.get_logger("kabinet.sources")
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+Outcome: TypeAlias = Answer[V] | BackOfficeError
+
+MAY_BE_ONE_KEYS_FAULT = (Upstream, BadReply, TooLarge, Refused)
+"""Errors of a whole call that one bad key in it may have brought about."""
+
+
+class Keeper(Protocol[K, V]):
+    """Keeps answers, once for everybody who waits for them."""
+
+    async def before(self, keys: Sequence[K]) -> Any:
+        """Before the back office is asked."""
+        ...
+
+    async def after(self, answers: Mapping[K, Answer[V]], before: Any) -> None:
+        """After it has answered. `before` is what `before` gave."""
+        ...
+
+
+class Fetcher(Generic[K, V]):
+    """
+    One port method of one back office. `__call__` raises nothing but cancellation: every key gets an outcome.
+
+    `owned` says that answers are by customer: each must name, as its `customer`, the key under which it came, and an
+    answer about anybody who was not asked for is refused whole.
+    """
+
+    def __init__(
+        self,
+        back_office: str,
+        name: str,
+        ask: Callable[[Sequence[K]], Awaitable[Batch[Any, V]]],
+        *,
+        owned: bool,
+        key: Callable[[K], Hashable],
+        guard: Guard,
+        keeper: Keeper[K, V] | None,
+        clock: Clock,
+        outages: OutageLog,
+    ) -> None:
+        self.back_office = back_office
+        self.name = name
+        self._ask = ask
+        self._owned = owned
+        self._key = key
+        self._guard = guard
+        self._keeper = keeper
+        self._clock = clock
+        self._outages = outages
+
+    async def __call__(self, keys: Sequence[K]) -> dict[K, Outcome[V]]:
+        """Ask for the keys, each once."""
+        before = await self._keeper.before(keys) if self._keeper else None
+        outcomes = await self._fetch(keys)
+        if self._keeper:
+            answers = {key: each for key, each in outcomes.items() if isinstance(each, Answer)}
+            if answers:
+                await self._keeper.after(answers, before)
+        return outcomes
+
+    async def _fetch(self, keys: Sequence[K]) -> dict[K, Outcome[V]]:
+        """Ask; where the call as a whole fails, and one key may be to blame, look for it by halves."""
+        found = await self._attempt(keys)
+        if not isinstance(found, BackOfficeError):
+            return found
+        if len(keys) == 1 or not isinstance(found, MAY_BE_ONE_KEYS_FAULT) or not self._guard.courtesy.spend():
+            return dict.fromkeys(keys, found)
+        middle = len(keys) // 2
+        halves = [keys[:middle], keys[middle:]]
+        outcomes = [await self._attempt(half) for half in halves]
+        if all(isinstance(outcome, BackOfficeError) for outcome in outcomes):
+            return dict.fromkeys(keys, found)  # It is not one key: the back office fails.
+        together: dict[K, Outcome[V]] = {}
+        for half, outcome in zip(halves, outcomes, strict=True):
+            if not isinstance(outcome, BackOfficeError):
+                together |= outcome
+            elif len(half) == 1:
+                together[half[0]] = outcome
+            else:
+                together |= await self._fetch(half)
+        return together
+
+    async def _attempt(self, keys: Sequence[K]) -> dict[K, Outcome[V]] | BackOfficeError:
+        """One guarded call: outcomes by key, or why it failed as a whole."""
+
+        async def ask() -> Batch[Any, V]:
+            try:
+                found = await self._ask(keys)
+            except BackOfficeError as error:
+                error.back_office = error.back_office or self.back_office
+                raise
+            except Exception as error:
+                # An adapter's mistake costs its section, not the dashboard.
+                log.exception("adapter broken", back_office=self.back_office, read=self.name)
+                message = f"the adapter raised {type(error).__name__}"
+                raise AdapterBroken(message, back_office=self.back_office) from None
+            if self._owned:
+                self._check_owners(keys, found)
+            return found
+
+        try:
+            found = await self._guard.call(ask)
+        except BackOfficeError as error:
+            if isinstance(error, IntegrityViolation):
+                log.error("integrity violation", back_office=self.back_office, read=self.name, error=str(error))
+            self._outages.failed(self.back_office, self.name, error)
+            return error
+        self._outages.answered(self.back_office)
+        as_of = self._clock()
+        return {key: self._outcome(found, key, as_of) for key in keys}
+
+    def _outcome(self, found: Mapping[Any, V | BackOfficeError], key: K, as_of: Any) -> Outcome[V]:
+        try:
+            value = found[self._key(key)]
+        except KeyError:
+            return Unknown(f"{self.name}: the key is not known there", back_office=self.back_office)
+        if isinstance(value, BackOfficeError):
+            value.back_office = value.back_office or self.back_office
+            value.of_one_key = True
+            return value
+        return Answer(value, as_of)
+
+    def _check_owners(self, keys: Sequence[K], found: Mapping[Any, V | BackOfficeError]) -> None:
+        asked = {self._key(key) for key in keys}
+        for owner, value in found.items():
+            named = owner if value is None or isinstance(value, BackOfficeError) else getattr(value, "customer", None)
+            if owner not in asked or named != owner:
+                raise IntegrityViolation(
+                    f"{self.name}: the answer holds a customer who was not asked for", back_office=self.back_office
+                )

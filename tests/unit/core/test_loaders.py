@@ -1,0 +1,170 @@
+"""`Loaders`: one call for the keys of one turn, one request's time, and nobody left hanging."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from bff.domain import CustomerId, OrderId, ProductId
+from bff.errors import AdapterBroken, BackOfficeError, NotSupported, TimedOut, Unavailable, Unknown
+from bff.loaders import Loaders
+from bff.sources import Sections, route
+from tests.fakes.back_offices import FakeBackOffice, favorites, now, offers, order, product, profile
+
+pytestmark = pytest.mark.anyio
+
+C1, C2, C3 = CustomerId("c-1"), CustomerId("c-2"), CustomerId("c-3")
+
+
+def loaders(office: FakeBackOffice, seconds: float = 2.0) -> Loaders:
+    names = dict.fromkeys(("profile", "orders", "bonuses", "favorites", "products"), "erp")
+    return Loaders(route(Sections(**names, offers=("erp",)), {"erp": office.adapter()}, now), seconds)
+
+
+def everyone(keys: Sequence[CustomerId]) -> Any:
+    return {key: profile(key) for key in keys}
+
+
+async def test_keys_of_one_turn_are_one_call_and_each_gets_its_own() -> None:
+    office = FakeBackOffice(profiles=everyone)
+    made = loaders(office)
+    found = await asyncio.gather(*(made.profiles.load(key) for key in (C1, C2, C3)))
+    assert [each.value.customer for each in found] == [C1, C2, C3]
+    assert office.asked("profiles") == [[C1, C2, C3]]
+
+
+async def test_a_key_is_asked_for_once_a_request() -> None:
+    office = FakeBackOffice(profiles=everyone)
+    made = loaders(office)
+    await asyncio.gather(made.profiles.load(C1), made.profiles.load(C1))
+    await made.profiles.load(C1)
+    assert office.asked("profiles") == [[C1]]
+
+
+async def test_another_request_asks_anew() -> None:
+    office = FakeBackOffice(profiles=everyone)
+    await loaders(office).profiles.load(C1)
+    await loaders(office).profiles.load(C1)
+    assert office.asked("profiles") == [[C1], [C1]]
+
+
+async def test_an_answer_in_another_order_is_matched_by_key() -> None:
+    office = FakeBackOffice(profiles=lambda keys: {key: profile(key) for key in reversed(keys)})
+    made = loaders(office)
+    found = await asyncio.gather(*(made.profiles.load(key) for key in (C1, C2, C3)))
+    assert [each.value.customer for each in found] == [C1, C2, C3]
+
+
+async def test_one_keys_error_is_raised_for_that_key_alone() -> None:
+    office = FakeBackOffice(profiles={C1: profile(C1), C2: Unavailable("away")})
+    made = loaders(office)
+    first, second, third = await asyncio.gather(
+        *(made.profiles.load(key) for key in (C1, C2, C3)), return_exceptions=True
+    )
+    assert not isinstance(first, BaseException)
+    assert isinstance(second, Unavailable)
+    assert isinstance(third, Unknown)
+
+
+async def test_a_failure_is_remembered_for_the_request() -> None:
+    office = FakeBackOffice(profiles=Unavailable("away"))
+    made = loaders(office)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await made.profiles.load(C1)
+    assert office.asked("profiles") == [[C1]]
+
+
+async def test_many_keys_at_once_each_with_its_answer_or_error() -> None:
+    office = FakeBackOffice(products={ProductId("p-1"): product("p-1")})
+    found = await loaders(office).products.load_each([ProductId("p-1"), ProductId("p-2"), ProductId("p-1")])
+    assert list(found) == ["p-1", "p-2"]
+    assert not isinstance(found[ProductId("p-1")], BackOfficeError)
+    assert isinstance(found[ProductId("p-2")], Unknown)
+    assert office.asked("products") == [["p-1", "p-2"]]
+
+
+async def test_no_keys_are_no_call() -> None:
+    office = FakeBackOffice()
+    assert await loaders(office).products.load_each([]) == {}
+    assert office.calls == []
+
+
+async def test_what_is_slower_than_the_request_is_a_timeout_for_all_who_wait() -> None:
+    office = FakeBackOffice(profiles=lambda _: asyncio.Event().wait())
+    made = loaders(office, 0.03)
+    found = await asyncio.gather(made.profiles.load(C1), made.profiles.load(C2), return_exceptions=True)
+    assert [type(each) for each in found] == [TimedOut, TimedOut]
+
+
+async def test_no_call_is_made_when_the_time_is_up() -> None:
+    office = FakeBackOffice(profiles=everyone)
+    with pytest.raises(TimedOut, match="before the call"):
+        await loaders(office, 0.0).profiles.load(C1)
+    assert office.calls == []
+
+
+async def test_a_field_that_is_given_up_does_not_hurt_another() -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(keys: Sequence[CustomerId]) -> Any:
+        asked.set()
+        await go.wait()
+        return everyone(keys)
+
+    office = FakeBackOffice(profiles=answer)
+    made = loaders(office)
+    given_up = asyncio.create_task(made.profiles.load(C1))
+    waiting = asyncio.create_task(made.profiles.load(C1))
+    many = asyncio.create_task(made.profiles.load_each([C1, C2]))
+    await asked.wait()
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    go.set()
+    assert given_up.cancelled()
+    assert (await waiting).value.customer == C1
+    assert list(await many) == [C1, C2]
+    assert (await made.profiles.load(C1)).value.customer == C1
+
+
+async def test_an_adapter_that_lets_a_cancellation_out_leaves_nobody_hanging() -> None:
+    office = FakeBackOffice(profiles=asyncio.CancelledError())
+    made = loaders(office)
+    async with asyncio.timeout(1):
+        found = await asyncio.gather(made.profiles.load(C1), made.profiles.load(C2), return_exceptions=True)
+    assert [type(each) for each in found] == [AdapterBroken, AdapterBroken]
+
+
+async def test_every_section_has_its_loader() -> None:
+    office = FakeBackOffice(
+        latest_orders={C1: None},
+        orders={OrderId("o-1"): order("c-1")},
+        favorites={C1: favorites("c-1")},
+        promotions=offers("a"),
+        personal_offers={C1: offers("b", customer="c-1")},
+    )
+    made = loaders(office)
+    assert (await made.latest_orders.load(C1)).value is None
+    assert (await made.orders.load(OrderId("o-1"))).value.customer == "c-1"
+    assert (await made.favorites.load(C1)).value.products == ()
+    (source,) = made.offers
+    personal, everybodys = await asyncio.gather(*source.loads(C1))
+    assert (personal.value.customer, everybodys.value.customer) == ("c-1", None)
+
+
+async def test_a_section_that_is_switched_off_is_not_supported() -> None:
+    made = Loaders(route(Sections(), {}, now), 1)
+    for name in (
+        "profiles",
+        "latest_orders",
+        "orders",
+        "bonus_accounts",
+        "pending_bonuses",
+        "bonus_expirations",
+        "favorites",
+        "products",
+        "offers",
+    ):
+        with pytest.raises(NotSupported):
+            getattr(made, name)
