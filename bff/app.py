@@ -16,9 +16,9 @@ from bff.domain.clock import Clock, utc_now
 from bff.http import HttpClients
 from bff.identity import TokenVerifier, read_jwks, shared_secret
 from bff.loaders import Loaders
-from bff.plugins import Adapter, AdapterSpec, SettingsFault, discover
+from bff.plugins import Adapter, AdapterSpec, BackOfficeSettings, SettingsFault, discover
 from bff.schema import graphql_schema
-from bff.sources import Sources, route
+from bff.sources import Cache, MemoryTier, Sources, Storage, route
 from bff.web.graphiql_page import GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
 from bff.web.routes import NotStored, routes
@@ -37,6 +37,7 @@ class Cabinet:
 
     async def close(self) -> None:
         """Let go of the back offices: sessions are ended, connections closed. One that fails holds up no other."""
+        await self.sources.close()
         closed = await gather(*(adapter.close() for adapter in self.adapters.values()), return_exceptions=True)
         for name, outcome in zip(self.adapters, closed, strict=True):
             if isinstance(outcome, Exception):
@@ -51,11 +52,19 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
     """
     settings = loaded.settings
     faults: list[str] = []
-    adapters = open_back_offices(loaded, discover(), faults, clock)
+    adapters, of_back_offices = open_back_offices(loaded, discover(), faults, clock)
+    storage = _storage(loaded, clock)
     verifier = _verifier(loaded, faults, clock)
     sources = Sources()
     try:
-        sources = route(settings.sections, adapters, clock, broken=settings.back_offices.keys() - adapters.keys())
+        sources = route(
+            settings.sections,
+            adapters,
+            clock,
+            settings=of_back_offices,
+            storage=storage,
+            broken=settings.back_offices.keys() - adapters.keys(),
+        )
     except SettingsFault as fault:
         faults += fault.faults
     if faults or verifier is None:
@@ -65,10 +74,15 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
 
 def open_back_offices(
     loaded: LoadedSettings, specs: Mapping[str, AdapterSpec[Any]], faults: list[str], clock: Clock
-) -> dict[str, Adapter]:
-    """Build the adapter of each back office that can be built; what is wrong with the others goes to `faults`."""
+) -> tuple[dict[str, Adapter], dict[str, BackOfficeSettings]]:
+    """
+    Build the adapter of each back office that can be built, and give it with its settings.
+
+    What is wrong with the others goes to `faults`.
+    """
     clients = HttpClients(clock)
     adapters: dict[str, Adapter] = {}
+    settings: dict[str, BackOfficeSettings] = {}
     for name, table in loaded.settings.back_offices.items():
         prefix = f"back_offices.{name}"
         spec = specs.get(str(table.get("adapter")))
@@ -77,12 +91,21 @@ def open_back_offices(
             faults.append(f"{prefix}.adapter: there is no adapter {table.get('adapter')!r}; installed: {known}")
             continue
         try:
-            adapters[name] = spec.build(name, spec.settings_from(table, loaded.folder), clients)
+            settings[name] = spec.settings_from(table, loaded.folder)
+            adapters[name] = spec.build(name, settings[name], clients)
         except ValidationError as error:
             faults += faults_of(error, prefix)
         except SettingsFault as fault:
             faults += [f"{prefix}: {line}" for line in fault.faults]
-    return adapters
+    return adapters, settings
+
+
+def _storage(loaded: LoadedSettings, clock: Clock) -> Storage | None:
+    cache = loaded.settings.cache
+    if not cache.enabled:
+        return None
+    memory = MemoryTier(max_entries=cache.max_entries, max_bytes=cache.max_megabytes * 1_000_000, clock=clock)
+    return Storage(Cache([memory], clock), loaded.settings.freshness, loaded.settings.shop.name)
 
 
 def _verifier(loaded: LoadedSettings, faults: list[str], clock: Clock) -> TokenVerifier | None:

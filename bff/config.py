@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -25,8 +26,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bff.mapping.file import Zone
 from bff.plugins import Secret, SettingsFault, SettingsFile
-from bff.sources import Sections
+from bff.sources import Freshness, Sections
 
 ENVIRONMENT_PREFIX = "KABINET__"
 
@@ -56,6 +58,29 @@ class ServerSettings(BaseModel):
     log_format: Literal["console", "json"] = "json"
     dashboard_ms: int = Field(default=1_200, ge=50, le=60_000)
     """How long sections may take; what has not come by then is its section's TIMEOUT."""
+
+
+class ShopSettings(BaseModel):
+    """What is the shop's own."""
+
+    model_config = _FROZEN
+
+    name: str = Field(default="shop", pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    """Keeps shops apart that share a Redis."""
+    time_zone: Zone = ZoneInfo("Europe/Moscow")
+    """Where the shop's days begin and end: an offer ends with its last day there."""
+
+
+class CacheSettings(BaseModel):
+    """Where answers are kept."""
+
+    model_config = _FROZEN
+
+    enabled: bool = True
+    max_entries: int = Field(default=100_000, ge=1, le=10_000_000)
+    """The most answers in this process; a customer's main screen is some seven."""
+    max_megabytes: int = Field(default=128, ge=1, le=1_000_000)
+    """The most that they take in this process."""
 
 
 class IdentitySettings(BaseModel):
@@ -95,6 +120,9 @@ class Settings(BaseModel):
     identity: IdentitySettings
     back_offices: dict[BackOfficeName, dict[str, Any]] = Field(min_length=1, repr=False)
     sections: Sections = Sections()
+    shop: ShopSettings = ShopSettings()
+    cache: CacheSettings = CacheSettings()
+    freshness: Freshness = Freshness()
 
 
 class _Environment(Settings, BaseSettings):
@@ -144,7 +172,7 @@ def load_settings(
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, layer in layers:
-        _merge(merged, layer)
+        merge(merged, layer)
         origins.update(dict.fromkeys((name for name, _ in flatten(layer)), origin))
 
     faults = _unknown_in_the_environment() if environment else []
@@ -207,9 +235,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError([f"{path}: is not TOML ({error})"]) from None
 
 
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+def merge(base: dict[str, Any], over: Mapping[str, Any]) -> None:
+    """Write nested tables over nested tables, in place."""
     for name, value in over.items():
         if isinstance(value, Mapping) and isinstance(base.get(name), dict):
-            _merge(base[name], cast("Mapping[str, Any]", value))
+            merge(base[name], cast("Mapping[str, Any]", value))
         else:
             base[name] = dict(value) if isinstance(value, Mapping) else value

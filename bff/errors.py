@@ -7,7 +7,7 @@ nothing of an upstream's text reaches a customer: the web layer writes its own w
 """
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class Code(Enum):
@@ -95,6 +95,20 @@ class BackOfficeError(KabinetError):
     def __init__(self, message: str, *, back_office: str = "") -> None:
         super().__init__(message)
         self.back_office = back_office
+        self.of_one_key = False
+        """It concerns one key of an answer whose others may be good."""
+
+    def anew(self) -> Self:
+        """
+        The same error, to be raised once more.
+
+        One error may be raised to many who wait, and for as long as a breaker is open: each time it would grow by the
+        frames of one more traceback.
+        """
+        copy = type(self).__new__(type(self), *self.args)
+        copy.args = self.args
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     def __str__(self) -> str:
         message = super().__str__()

@@ -9,7 +9,7 @@ per-read timeout), a cap on the *decoded* bytes, no cookies kept between calls, 
 import asyncio
 import ssl
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -29,6 +29,9 @@ KEEP_ALIVE_SECONDS = 4.0
 """Shorter than the five seconds after which common servers close: we leave first, so no call meets a closing door."""
 
 MAX_RETRY_AFTER_SECONDS = 300.0
+
+_PIECE_BYTES = 65_536
+"""How much is decompressed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,11 @@ class HttpClient:
             if answered:
                 raise BadReply(f"the answer was cut short ({kind})", back_office=where) from None
             raise Unavailable(f"no answer ({kind})", back_office=where) from None
+        except AttributeError:
+            # anyio asks uvloop's connection for its socket, and one that was reset at once has none any more.
+            if answered:
+                raise
+            raise Unavailable("no answer (reset while connecting)", back_office=where) from None
         return HttpReply(
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
@@ -144,13 +152,16 @@ class HttpClient:
                 content += chunk
             else:
                 try:
-                    content += decoder.decompress(chunk, cap + 1 - len(content))
+                    for piece in _inflated(decoder, chunk, cap + 1 - len(content)):
+                        content += piece
                 except zlib.error:
                     raise BadReply("the compressed answer is broken", back_office=self._back_office) from None
                 if decoder.unused_data:
                     # The decoder would keep whatever follows, without a limit, and nobody would see it.
                     raise BadReply("the compressed answer goes on behind its end", back_office=self._back_office)
             if len(content) > cap:
+                # Whoever keeps the error, as the breaker does, keeps the frames of its traceback: not with a body.
+                content.clear()
                 raise too_large
         # An answer without a body (a 204, a bare 503) may name an encoding all the same.
         if decoder is not None and received and not decoder.eof:
@@ -176,6 +187,19 @@ class HttpClient:
         except (ValueError, TypeError, OverflowError):
             return None
         return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _inflated(decoder: "zlib._Decompress", chunk: bytes, most: int) -> Iterator[bytes]:
+    """What a chunk holds, up to `most` bytes, piece by piece: one call would hold all of it a second time."""
+    while most > 0:
+        wanted = min(_PIECE_BYTES, most)
+        piece = decoder.decompress(chunk, wanted)
+        yield piece
+        most -= len(piece)
+        chunk = decoder.unconsumed_tail
+        # Output that found no room may be pending although all input has been taken in.
+        if not chunk and len(piece) < wanted:
+            return
 
 
 class HttpClients:

@@ -99,7 +99,7 @@ class Loader(Generic[K, V]):
             late = TimedOut("the request's time was up before the call", back_office=self._read.back_office)
             return [late] * len(keys)
         found = await self._read(keys, deadline=self._deadline)
-        return [found[key] for key in keys]
+        return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Adapters are found by name in the entry-point group `kabinet.adapters`; the buil
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -107,6 +107,21 @@ HeaderSecret = Annotated[Secret, AfterValidator(_fits_a_header)]
 """A secret that is sent as an HTTP header."""
 
 
+class GuardSettings(BaseModel):
+    """When a back office is left alone, and how much may wait for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    breaker_window_seconds: float = Field(default=10.0, gt=0, le=600)
+    breaker_least_calls: int = Field(default=5, ge=1, le=1_000)
+    breaker_failure_share: float = Field(default=0.5, gt=0, le=1)
+    breaker_open_seconds: float = Field(default=2.0, gt=0, le=600)
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    """Retries, as a part of all calls; 0 makes none."""
+    queue: int = Field(default=1_000, ge=1, le=1_000_000)
+    """The most keys that may wait for a free slot; what comes beyond is BUSY at once."""
+
+
 class BackOfficeSettings(BaseModel):
     """What the settings of every back office hold; an adapter adds its own."""
 
@@ -128,6 +143,8 @@ class BackOfficeSettings(BaseModel):
     """The most calls in flight at once. For 1C: at most its session pool."""
     batch: int = Field(default=50, ge=1, le=1_000)
     """The most keys in one call."""
+    guard: GuardSettings = GuardSettings()
+    """How it is protected from us, and we from it."""
 
     @model_validator(mode="after")
     def _address_is_good(self) -> "BackOfficeSettings":
@@ -188,6 +205,8 @@ class Adapter:
     products: Products | None = None
     promotions: Promotions | None = None
     personal_offers: PersonalOffers | None = None
+    batches: Mapping[str, int] = field(default_factory=dict)
+    """By a port's method, the most keys that one call to the back office takes, where that is not `batch`."""
 
     PORTS: ClassVar[tuple[str, ...]] = (
         "profiles",

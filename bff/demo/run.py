@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from bff.app import Cabinet, assemble, create_app
-from bff.config import LoadedSettings, load_settings
+from bff.config import LoadedSettings, load_settings, merge
 from bff.demo.launch import DemoOffice, DemoOffices, demo_offices
 from bff.demo.secret import demo_secret
 from bff.http import HttpClients, HttpLimits
@@ -23,8 +23,14 @@ DEMO_CUSTOMER = "c-1001"
 DEMO_PASSWORD = "demo"  # noqa: S105 (it guards invented data on this machine)
 
 
-def demo_settings(offices: Iterable[DemoOffice] = (), **server: Any) -> LoadedSettings:
-    """The demo's settings, for offices that run: their addresses, and secrets that are in no file. `server` over it."""
+def demo_settings(
+    offices: Iterable[DemoOffice] = (), *, over: Mapping[str, Any] | None = None, **server: Any
+) -> LoadedSettings:
+    """
+    The demo's settings, for offices that run: their addresses, and secrets that are in no file.
+
+    `over`, nested as the file is, and `server` go over what the file says.
+    """
     flags: dict[str, Any] = {
         "server": server,
         "identity": {"secret": demo_secret()},
@@ -36,6 +42,7 @@ def demo_settings(offices: Iterable[DemoOffice] = (), **server: Any) -> LoadedSe
     }
     for office in offices:
         flags["back_offices"][office.name]["address"] = office.service
+    merge(flags, over or {})
     with as_file(files("bff.demo") / "shop") as folder:
         # The environment has no say: a demo is the same on every machine.
         return load_settings(Path(folder) / "kabinet.toml", flags=flags, environment=False)

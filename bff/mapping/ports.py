@@ -38,6 +38,7 @@ class ServedPorts(TypedDict):
     products: Products | None
     promotions: Promotions | None
     personal_offers: PersonalOffers | None
+    batches: Mapping[str, int]
 
 
 class MappedPorts:
@@ -64,6 +65,7 @@ class MappedPorts:
             products=self if "products" in has else None,
             promotions=self if "promotions" in has else None,
             personal_offers=self if "personal_offers" in has else None,
+            batches=self._batches,
         )
 
     async def profiles(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, Profile]:

@@ -1,7 +1,6 @@
 """The cache: tiers one behind the other, the nearest first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bff.domain.clock import Clock
 from bff.sources.tier import Entry, Marks, Place, Tier
@@ -67,13 +66,3 @@ class Cache:
         """Let go of every tier."""
         for tier in self._tiers:
             await tier.close()
-
-
-def own_place(shop: str, read: str, back_office: str, section: str, owner: str, key: Any) -> Place:
-    """The place of a customer's answer. Its tags: the customer, and the customer's section."""
-    return Place(f"{shop}:{read}:{back_office}:{key}", (f"customer:{owner}", f"{section}:{owner}"))
-
-
-def shared_place(shop: str, read: str, back_office: str, section: str, key: Any) -> Place:
-    """The place of an answer that is everybody's. Its tags: the section, and the thing itself."""
-    return Place(f"{shop}:{read}:{back_office}:{key}", (section, f"{section}:{key}"))

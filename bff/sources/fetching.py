@@ -1,12 +1,23 @@
 """Asking a back office: guarded, checked, and kept."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import structlog
 
 from bff.domain.clock import Clock
-from bff.errors import AdapterBroken, BackOfficeError, BadReply, IntegrityViolation, Refused, TooLarge, Unknown, Upstream
+from bff.errors import (
+    AdapterBroken,
+    BackOfficeError,
+    BadReply,
+    IntegrityViolation,
+    Refused,
+    TimedOut,
+    TooLarge,
+    Unknown,
+    Upstream,
+)
 from bff.ports import Batch
 from bff.sources.answer import Answer
 from bff.sources.guard import Guard
@@ -23,14 +34,17 @@ MAY_BE_ONE_KEYS_FAULT = (Upstream, BadReply, TooLarge, Refused)
 """Errors of a whole call that one bad key in it may have brought about."""
 
 
-class Keeper(Protocol[K, V]):
+V_contra = TypeVar("V_contra", contravariant=True)
+
+
+class Keeper(Protocol[K, V_contra]):
     """Keeps answers, once for everybody who waits for them."""
 
     async def before(self, keys: Sequence[K]) -> Any:
         """Before the back office is asked."""
         ...
 
-    async def after(self, answers: Mapping[K, Answer[V]], before: Any) -> None:
+    async def after(self, answers: "Mapping[K, Answer[V_contra]]", before: Any) -> None:
         """After it has answered. `before` is what `before` gave."""
         ...
 
@@ -101,31 +115,41 @@ class Fetcher(Generic[K, V]):
     async def _attempt(self, keys: Sequence[K]) -> dict[K, Outcome[V]] | BackOfficeError:
         """One guarded call: outcomes by key, or why it failed as a whole."""
 
-        async def ask() -> Batch[Any, V]:
+        async def ask() -> dict[K, Outcome[V]]:
             try:
                 found = await self._ask(keys)
+                if self._owned:
+                    self._check_owners(keys, found)
+                as_of = self._clock()
+                return {key: self._outcome(found, key, as_of) for key in keys}
             except BackOfficeError as error:
                 error.back_office = error.back_office or self.back_office
                 raise
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                # A cancellation that is not ours came out of a task of the adapter's own: passed on, it would leave
+                # all who wait for this call hanging.
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise
+                if isinstance(error, TimeoutError):
+                    raise TimedOut("the adapter gave up waiting", back_office=self.back_office) from None
                 # An adapter's mistake costs its section, not the dashboard.
                 log.exception("adapter broken", back_office=self.back_office, read=self.name)
                 message = f"the adapter raised {type(error).__name__}"
                 raise AdapterBroken(message, back_office=self.back_office) from None
-            if self._owned:
-                self._check_owners(keys, found)
-            return found
 
         try:
-            found = await self._guard.call(ask)
+            outcomes = await self._guard.call(ask)
         except BackOfficeError as error:
             if isinstance(error, IntegrityViolation):
-                log.error("integrity violation", back_office=self.back_office, read=self.name, error=str(error))
+                # No traceback: its frames hold the answer.
+                log.error(  # noqa: TRY400
+                    "integrity violation", back_office=self.back_office, read=self.name, error=str(error)
+                )
             self._outages.failed(self.back_office, self.name, error)
             return error
-        self._outages.answered(self.back_office)
-        as_of = self._clock()
-        return {key: self._outcome(found, key, as_of) for key in keys}
+        self._outages.answered(self.back_office, self.name)
+        return outcomes
 
     def _outcome(self, found: Mapping[Any, V | BackOfficeError], key: K, as_of: Any) -> Outcome[V]:
         try:

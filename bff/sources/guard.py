@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from bff.errors import (
     AdapterBroken,
     BackOfficeError,
@@ -29,8 +27,11 @@ from bff.sources.breaker import Breaker
 
 T = TypeVar("T")
 
-OUTAGES = (Unavailable, TimedOut, Busy, Upstream, SignInRefused, BadReply, TooLarge, IntegrityViolation, AdapterBroken)
-"""Errors that say something about the back office, not about one customer: they count for the breaker."""
+OUTAGES = (Unavailable, TimedOut, Busy, Upstream, SignInRefused, BadReply, TooLarge, AdapterBroken)
+"""Errors that say something about the back office, not about one customer."""
+
+COUNTED = (*OUTAGES, IntegrityViolation)
+"""What counts for the breaker."""
 
 WORTH_RETRYING = (Unavailable, Upstream)
 """A read may be made again at once; what timed out, is busy or makes no sense will do so again."""
@@ -43,21 +44,6 @@ PROBE_SHARE = 0.5
 
 MAX_PAUSE_SECONDS = 30.0
 """The longest `Retry-After` that is obeyed; a back office cannot switch itself off for a day."""
-
-
-class GuardSettings(BaseModel):
-    """How a back office is protected, and we from it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    breaker_window_seconds: float = Field(default=10.0, gt=0, le=600)
-    breaker_least_calls: int = Field(default=5, ge=1, le=1_000)
-    breaker_failure_share: float = Field(default=0.5, gt=0, le=1)
-    breaker_open_seconds: float = Field(default=2.0, gt=0, le=600)
-    retry_share: float = Field(default=0.1, ge=0, le=1)
-    """Retries, as a part of all calls; 0 makes none."""
-    queue: int = Field(default=1_000, ge=1, le=1_000_000)
-    """The most keys that may wait for a free slot; what comes beyond is BUSY at once."""
 
 
 @dataclass(slots=True)
@@ -118,7 +104,7 @@ class Guard:
         `ask` may be called twice.
         """
         if (refusal := self.refusal()) is not None:
-            raise refusal
+            raise refusal.anew()
         loop = asyncio.get_running_loop()
         probe = self.breaker.begin()
         started = loop.time()
@@ -129,7 +115,7 @@ class Guard:
             now = loop.time()
             if isinstance(error, Busy):
                 self.courtesy.heed(now, error)
-            if isinstance(error, OUTAGES):
+            if isinstance(error, COUNTED):
                 self.breaker.failed(now, error, probe=probe)
             else:
                 self.breaker.succeeded(now, probe=probe)

@@ -23,18 +23,22 @@ class _Kept(LRUCache[str, tuple[Place, Entry]]):
 
     def __setitem__(self, key: str, kept: tuple[Place, Entry]) -> None:
         super().__setitem__(key, kept)
-        if key in self:
-            for tag in kept[0].tags:
-                self.by_tag.setdefault(tag, set()).add(key)
+        for tag in kept[0].tags:
+            self.by_tag.setdefault(tag, set()).add(key)
 
     def __delitem__(self, key: str) -> None:
         place, _ = super().__getitem__(key)
         super().__delitem__(key)
-        for tag in place.tags:
+        for tag in set(place.tags):
             keys = self.by_tag[tag]
             keys.discard(key)
             if not keys:
                 del self.by_tag[tag]
+
+    def clear(self) -> None:
+        # The library's own goes past `__delitem__`.
+        super().clear()
+        self.by_tag.clear()
 
 
 class MemoryTier:
@@ -86,8 +90,12 @@ class MemoryTier:
             for key in list(self._kept.by_tag.get(tag, ())):
                 del self._kept[key]
         if len(self._drops) > MAX_DROPS:
-            self._forgotten_drops = max(self._drops.values()) + 1
-            self._drops.clear()
+            self._forget_drops()
+
+    async def clear(self) -> None:
+        """Drop everything, and what reads now under way will bring: drops by other processes may have been missed."""
+        self._kept.clear()
+        self._forget_drops()
 
     async def lease(self, place: Place, seconds: float) -> bool:
         """Ask for the right to refresh a place."""
@@ -120,6 +128,10 @@ class MemoryTier:
         self._kept[place.key] = (place, entry)
         while len(self._kept) > self._max_entries:
             self._kept.popitem()
+
+    def _forget_drops(self) -> None:
+        self._forgotten_drops = max(self._drops.values(), default=self._forgotten_drops) + 1
+        self._drops.clear()
 
     def _mark(self, tag: str) -> int:
         return self._drops.get(tag, self._forgotten_drops)

@@ -2,12 +2,10 @@
 
 import structlog
 
-from bff.errors import BackOfficeError, BadReply, Busy, SignInRefused, TimedOut, TooLarge, Unavailable, Upstream
+from bff.errors import BackOfficeError
+from bff.sources.guard import OUTAGES
 
 log = structlog.get_logger("kabinet.sources")
-
-OUTAGES = (Unavailable, TimedOut, Busy, Upstream, SignInRefused, BadReply, TooLarge)
-"""Errors that say something about the back office, not about one customer."""
 
 
 class OutageLog:

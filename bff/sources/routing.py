@@ -20,10 +20,17 @@ from bff.domain import (
     Profile,
 )
 from bff.domain.clock import Clock
-from bff.plugins import Adapter, SettingsFault
+from bff.plugins import Adapter, BackOfficeSettings, SettingsFault
 from bff.ports import Promotions
+from bff.sources.ages import Freshness
+from bff.sources.breaker import Breaker
+from bff.sources.cache import Cache
+from bff.sources.fetching import Fetcher
+from bff.sources.guard import Courtesy, Guard
 from bff.sources.outage import OutageLog
-from bff.sources.read import EVERYBODY, Read
+from bff.sources.read import EVERYBODY, Keeping, Read
+from bff.sources.sharing import Lane, Slots
+from bff.sources.tier import Place
 
 
 def _listed(value: object) -> object:
@@ -75,6 +82,18 @@ class Sources:
     favorites: Read[CustomerId, FavoriteList] | None = None
     products: Read[ProductId, Product] | None = None
     offers: tuple[OfferSource, ...] = ()
+    made: tuple[Read[Any, Any], ...] = ()
+    slots: tuple[Slots, ...] = ()
+    storage: "Storage | None" = None
+
+    async def close(self) -> None:
+        """Give up what is under way, and let go of what is kept."""
+        for read in self.made:
+            await read.close()
+        for slots in self.slots:
+            await slots.close()
+        if self.storage is not None:
+            await self.storage.cache.close()
 
 
 def _everybody(port: Promotions) -> Callable[[Sequence[str]], Any]:
@@ -90,99 +109,198 @@ def _account_owner(account: BonusAccount) -> CustomerId:
 
 @dataclass(frozen=True, slots=True)
 class _Method:
-    """A port's method that a section reads by, and how its answers are keyed."""
+    """
+    A port's method that a section reads by.
+
+    `key` gives the key under which an answer stands; `value_type` is None for what is not kept: orders by id are
+    found under tags of their owner only once they are here, so a drop could not keep an old one out.
+    """
 
     name: str
     port: str
+    value_type: Any
     owned: bool = True
     key: Callable[[Any], Hashable] = lambda key: key
+    stale_for_bad_values: bool = True
 
 
 SECTIONS: Mapping[str, tuple[_Method, ...]] = {
-    "profile": (_Method("profiles", "profiles"),),
-    "orders": (_Method("latest_orders", "orders"), _Method("orders", "orders", owned=False)),
-    "bonuses": (
-        _Method("bonus_accounts", "bonuses"),
-        _Method("pending_bonuses", "bonus_details", key=_account_owner),
-        _Method("bonus_expirations", "bonus_details", key=_account_owner),
+    "profile": (_Method("profiles", "profiles", Profile),),
+    "orders": (
+        _Method("latest_orders", "orders", Order | None),
+        _Method("orders", "orders", None, owned=False),
     ),
-    "favorites": (_Method("favorites", "favorites"),),
-    "products": (_Method("products", "products", owned=False),),
+    "bonuses": (
+        # An old balance beside one that cannot be read would be shown as if it were still so.
+        _Method("bonus_accounts", "bonuses", BonusAccount | None, stale_for_bad_values=False),
+        _Method("pending_bonuses", "bonus_details", PendingBonuses, key=_account_owner, stale_for_bad_values=False),
+        _Method("bonus_expirations", "bonus_details", BonusExpirations, key=_account_owner, stale_for_bad_values=False),
+    ),
+    "favorites": (_Method("favorites", "favorites", FavoriteList),),
+    "products": (_Method("products", "products", Product, owned=False),),
 }
 """The reads of each section; its back office must have the port of the first."""
 
+PROMOTIONS = _Method("promotions", "promotions", OfferList, owned=False)
+PERSONAL_OFFERS = _Method("personal_offers", "personal_offers", OfferList)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where answers are kept, and how long. `shop` keeps shops apart that share a Redis."""
+
+    cache: Cache
+    freshness: Freshness
+    shop: str = "shop"
+
+
+class _Office:
+    """A back office on the road: its slots and courtesy are shared by all its reads."""
+
+    def __init__(self, name: str, adapter: Adapter, settings: BackOfficeSettings) -> None:
+        self.name = name
+        self.adapter = adapter
+        self.settings = settings
+        self.slots = Slots(settings.pool, settings.guard.queue, name)
+        self.courtesy = Courtesy(settings.guard.retry_share)
+
+    def guard(self) -> Guard:
+        guard = self.settings.guard
+        breaker = Breaker(
+            window_seconds=guard.breaker_window_seconds,
+            least_calls=guard.breaker_least_calls,
+            failure_share=guard.breaker_failure_share,
+            open_seconds=guard.breaker_open_seconds,
+        )
+        return Guard(self.settings.timeout_ms / 1000, breaker, self.courtesy, self.name)
+
 
 class _Router:
-    def __init__(self, adapters: Mapping[str, Adapter], clock: Clock, broken: Set[str]) -> None:
-        self._adapters = adapters
+    def __init__(
+        self,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        settings: Mapping[str, BackOfficeSettings],
+        storage: Storage | None,
+        broken: Set[str],
+    ) -> None:
         self._broken = broken
+        self._offices = {
+            name: _Office(name, adapter, settings.get(name) or _DEFAULTS) for name, adapter in adapters.items()
+        }
         self._clock = clock
+        self._storage = storage
         self._outages = OutageLog()
         self.faults: list[str] = []
+        self.made: list[Read[Any, Any]] = []
 
-    def serving(self, section: str, back_office: str, ports: tuple[str, ...]) -> Adapter | None:
+    @property
+    def slots(self) -> list[Slots]:
+        return [office.slots for office in self._offices.values()]
+
+    def serving(self, section: str, back_office: str, ports: tuple[str, ...]) -> _Office | None:
         """The back office of a section, if it is there and has one of the ports; else a fault is noted."""
-        adapter = self._adapters.get(back_office)
+        office = self._offices.get(back_office)
         if back_office in self._broken:
             # What it has can be said only when it could be built; why it could not has been said.
             return None
-        if adapter is None:
-            known = ", ".join(sorted(self._adapters.keys() | self._broken)) or "none"
+        if office is None:
+            known = ", ".join(sorted(self._offices.keys() | self._broken)) or "none"
             self.faults.append(f"sections.{section}: there is no back office {back_office!r}; configured: {known}")
-        elif not adapter.ports.intersection(ports):
-            has = ", ".join(sorted(adapter.ports)) or "nothing"
+        elif not office.adapter.ports.intersection(ports):
+            has = ", ".join(sorted(office.adapter.ports)) or "nothing"
             self.faults.append(
                 f"sections.{section}: back office {back_office!r} lacks the port {' or '.join(ports)}; it serves {has}"
             )
         else:
-            return adapter
+            return office
         return None
 
-    def read(self, back_office: str, method: _Method, ask: Callable[[Any], Any]) -> Read[Any, Any]:
-        return Read(
-            back_office,
+    def read(self, section: str, office: _Office, method: _Method, ask: Callable[[Any], Any]) -> Read[Any, Any]:
+        keeping = self._keeping(section, office, method)
+        guard = office.guard()
+        fetcher: Fetcher[Any, Any] = Fetcher(
+            office.name,
             method.name,
             ask,
             owned=method.owned,
             key=method.key,
+            guard=guard,
+            keeper=keeping,
             clock=self._clock,
             outages=self._outages,
         )
+        batch = office.adapter.batches.get(method.name, office.settings.batch)
+        lane: Lane[Any, Any] = Lane(office.slots, fetcher, batch=batch, refusal=guard.refusal)
+        made: Read[Any, Any] = Read(
+            office.name, method.name, lane, keeping=keeping, clock=self._clock, refresh_seconds=2 * guard.seconds
+        )
+        self.made.append(made)
+        return made
 
     def section(self, section: str, back_office: str) -> dict[str, Read[Any, Any]]:
         methods = SECTIONS[section]
-        adapter = self.serving(section, back_office, (methods[0].port,))
+        office = self.serving(section, back_office, (methods[0].port,))
         return {
-            method.name: self.read(back_office, method, getattr(port, method.name))
+            method.name: self.read(section, office, method, getattr(port, method.name))
             for method in methods
-            if adapter is not None and (port := getattr(adapter, method.port)) is not None
+            if office is not None and (port := getattr(office.adapter, method.port)) is not None
         }
 
     def offers(self, back_office: str) -> OfferSource | None:
-        adapter = self.serving("offers", back_office, ("promotions", "personal_offers"))
-        if adapter is None:
+        office = self.serving("offers", back_office, ("promotions", "personal_offers"))
+        if office is None:
             return None
-        promotions, personal = adapter.promotions, adapter.personal_offers
+        promotions, personal = office.adapter.promotions, office.adapter.personal_offers
         return OfferSource(
             back_office,
-            self.read(back_office, _Method("promotions", "promotions", owned=False), _everybody(promotions))
-            if promotions
-            else None,
-            self.read(back_office, _Method("personal_offers", "personal_offers"), personal.personal_offers)
-            if personal
-            else None,
+            self.read("offers", office, PROMOTIONS, _everybody(promotions)) if promotions else None,
+            self.read("offers", office, PERSONAL_OFFERS, personal.personal_offers) if personal else None,
+        )
+
+    def _keeping(self, section: str, office: _Office, method: _Method) -> Keeping[Any, Any] | None:
+        if self._storage is None or method.value_type is None:
+            return None
+        shop, name = self._storage.shop, method.name
+
+        def own(key: Any) -> Place:
+            owner = str(method.key(key))
+            kept = key.id if isinstance(key, BonusAccount) else owner
+            return Place(f"{shop}:{name}:{office.name}:{kept}", (f"customer:{owner}", f"{section}:{owner}"))
+
+        def shared(key: Any) -> Place:
+            return Place(f"{shop}:{name}:{office.name}:{key}", (section, f"{section}:{key}"))
+
+        return Keeping(
+            self._storage.cache,
+            getattr(self._storage.freshness, section),
+            method.value_type,
+            place=own if method.owned else shared,
+            owner=(lambda key: str(method.key(key))) if method.owned else (lambda _: ""),
+            clock=self._clock,
+            stale_for_bad_values=method.stale_for_bad_values,
         )
 
 
+_DEFAULTS = BackOfficeSettings(adapter="", address="https://back-office.invalid")
+
+
 def route(
-    sections: Sections, adapters: Mapping[str, Adapter], clock: Clock, *, broken: Set[str] = frozenset()
+    sections: Sections,
+    adapters: Mapping[str, Adapter],
+    clock: Clock,
+    *,
+    settings: Mapping[str, BackOfficeSettings] = {},
+    storage: Storage | None = None,
+    broken: Set[str] = frozenset(),
 ) -> Sources:
     """
-    Make the reads of every section. `broken` names back offices that are configured and could not be built.
+    Make the reads of every section. `settings` are the back offices'; without `storage` nothing is kept. `broken`
+    names back offices that are configured and could not be built.
 
     Raises `SettingsFault` with every fault: a section whose back office is not configured, or lacks the port.
     """
-    router = _Router(adapters, clock, broken)
+    router = _Router(adapters, clock, settings, storage, broken)
     reads: dict[str, Any] = {}
     for section in SECTIONS:
         back_office = getattr(sections, section)
@@ -193,7 +311,7 @@ def route(
     offers = [source for name in sections.offers if (source := router.offers(name)) is not None]
     if router.faults:
         raise SettingsFault(router.faults)
-    return Sources(**reads, offers=tuple(offers))
+    return Sources(**reads, offers=tuple(offers), made=tuple(router.made), slots=tuple(router.slots), storage=storage)
 
 
 def _own_catalogue(favorites: str | None, adapters: Mapping[str, Adapter]) -> str | None:

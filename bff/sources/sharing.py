@@ -4,7 +4,8 @@ Calls shared between requests: keys of one port method, whoever asks for them, b
 A back office has a fixed number of slots: calls that may be in flight at once. While one is free, what waits goes at
 once; while all are busy, keys collect. A call then takes its share and no more: all keys that are outstanding, divided
 by all slots. One call with everything would leave the other slots idle and make everybody wait for the longest call;
-calls of one key would spend the slots on the fixed cost of a call.
+calls of one key would spend the slots on the fixed cost of a call. What one request asks for together is never parted
+for that: the products of a page come in one call.
 
 Nobody pays for a timer. Keys that are already under way are joined, not asked for again. A caller who leaves harms
 nobody: what is under way goes on, what still waits for nobody is taken out.
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from bff.errors import BackOfficeError, Busy, TimedOut
+from bff.errors import BackOfficeError, Busy, TimedOut, Unavailable
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -26,7 +27,7 @@ R = TypeVar("R")
 class _Flight(Generic[R]):
     """One key that has been asked for, and those who wait for it."""
 
-    future: asyncio.Future[R]
+    future: asyncio.Future[R | BackOfficeError]
     waiters: int = 0
 
 
@@ -62,7 +63,7 @@ class Slots:
             self._lanes.remove(lane)
             self._lanes.append(lane)
             share = -(-(self.waiting + self.under_way) // self.calls)
-            keys = lane.take(min(share, lane.batch))
+            keys = lane.take(share)
             self.free -= 1
             task = asyncio.get_running_loop().create_task(lane.run(keys))
             self._tasks.add(task)
@@ -101,12 +102,16 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
+        self._groups: deque[list[K]] = deque()
+        """Keys that wait, as they were asked for together; some may have left."""
         self._under_way: dict[K, _Flight[R]] = {}
         slots.add(self)
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
-        flights = {key: self._board(key) for key in dict.fromkeys(keys)}
+        together: list[K] = []
+        flights = {key: self._board(key, together) for key in dict.fromkeys(keys)}
+        self._groups.extend(together[start : start + self.batch] for start in range(0, len(together), self.batch))
         found: dict[K, R | BackOfficeError] = {
             key: flight for key, flight in flights.items() if isinstance(flight, BackOfficeError)
         }
@@ -133,9 +138,15 @@ class Lane(Generic[K, R]):
             found[key] = flight.future.result() if flight.future.done() else late
         return found
 
-    def take(self, count: int) -> list[K]:
-        """The keys that have waited longest go under way."""
-        keys = [key for _, key in zip(range(count), self.waiting, strict=False)]
+    def take(self, share: int) -> list[K]:
+        """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
+        keys: list[K] = []
+        while self._groups and len(keys) < share:
+            group = [key for key in self._groups[0] if key in self.waiting]
+            if keys and len(keys) + len(group) > self.batch:
+                break
+            self._groups.popleft()
+            keys += group
         for key in keys:
             self._under_way[key] = self.waiting.pop(key)
         self._slots.waiting -= len(keys)
@@ -152,10 +163,13 @@ class Lane(Generic[K, R]):
             for key in keys:
                 flight = self._under_way.pop(key)
                 if not flight.future.done():
-                    flight.future.cancel()
+                    # Given up (the service stops) or broken. An error and no cancellation: that would come out of the
+                    # loaders' batch as if they were cancelled themselves, and leave their waiters hanging.
+                    flight.future.set_result(Unavailable("the call was given up", back_office=self._slots.back_office))
             self._slots.under_way -= len(keys)
 
-    def _board(self, key: K) -> _Flight[R] | BackOfficeError:
+    def _board(self, key: K, together: list[K]) -> _Flight[R] | BackOfficeError:
+        """Join the key where it is asked for already, or let it wait; new ones are added to `together`."""
         flight = self._under_way.get(key) or self.waiting.get(key)
         if flight is not None:
             return flight
@@ -165,6 +179,7 @@ class Lane(Generic[K, R]):
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
         flight = self.waiting[key] = _Flight(asyncio.get_running_loop().create_future())
         self._slots.waiting += 1
+        together.append(key)
         return flight
 
     def _leave(self, key: K, flight: _Flight[R]) -> None:

@@ -36,7 +36,7 @@ class Place:
 
 
 Marks: TypeAlias = Mapping[str, int]
-"""By tag, how often it had been dropped when the marks were taken."""
+"""By tag, a number that another one follows whenever the tag is dropped. Only the tier that gave it can tell more."""
 
 
 class Tier(Protocol):

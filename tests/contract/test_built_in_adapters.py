@@ -33,7 +33,7 @@ class OfADemoOffice(AdapterContract):
     @pytest.fixture
     async def adapter(self, offices: DemoOffices) -> AsyncIterator[Adapter]:
         faults: list[str] = []
-        adapters = open_back_offices(demo_settings(offices), discover(), faults, utc_now)
+        adapters, _ = open_back_offices(demo_settings(offices), discover(), faults, utc_now)
         assert not faults
         yield adapters[self.back_office]
         for adapter in adapters.values():

@@ -24,7 +24,7 @@ from bff.domain import (
     ProductId,
     Profile,
 )
-from bff.plugins import Adapter
+from bff.plugins import Adapter, BackOfficeSettings, GuardSettings
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -88,6 +88,12 @@ def offers(*ids: str, customer: str | None = None, rejected: int = 0) -> OfferLi
         customer=owner,
         rejected=rejected,
     )
+
+
+def one_call_at_a_time() -> BackOfficeSettings:
+    """Settings by which what comes in one turn is one call, and what fails is not tried again."""
+    guard = GuardSettings(retry_share=0)
+    return BackOfficeSettings(adapter="fake", address="https://back-office.invalid", pool=1, guard=guard)
 
 
 Reply = Callable[[Sequence[Any]], Any]
@@ -168,4 +174,5 @@ class FakeBackOffice:
 
     def adapter(self, *ports: str) -> Adapter:
         """An adapter that serves these ports; all of them where none is named."""
-        return Adapter(check=self.check, close=self.close, **dict.fromkeys(ports or Adapter.PORTS, self))
+        served: dict[str, Any] = dict.fromkeys(ports or Adapter.PORTS, self)
+        return Adapter(check=self.check, close=self.close, **served)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -6,6 +7,12 @@ from bff.app import assemble
 from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings, serving
 from tests.http.front import Front
+
+COLD: dict[str, Any] = {
+    "cache": {"enabled": False},
+    "back_offices": {name: {"guard": {"breaker_open_seconds": 0.05}} for name in ("erp", "loyalty", "cms")},
+}
+"""Nothing is kept: each request asks the back offices. They are left alone only for a moment when they fail."""
 
 SHORT_MS = 400
 """The request's time where tests wait for it to run out."""
@@ -30,7 +37,7 @@ def offices(running_offices: DemoOffices) -> Iterator[DemoOffices]:
 
 @pytest.fixture(scope="session")
 def cabinet_address(running_offices: DemoOffices) -> Iterator[str]:
-    with serving(assemble(demo_settings(running_offices, graphiql=True))) as address:
+    with serving(assemble(demo_settings(running_offices, over=COLD, graphiql=True))) as address:
         yield address
 
 
@@ -39,13 +46,8 @@ def front(cabinet_address: str, offices: DemoOffices) -> Front:
     return Front(cabinet_address)
 
 
-@pytest.fixture(scope="session")
-def hurried_address(running_offices: DemoOffices) -> Iterator[str]:
-    with serving(assemble(demo_settings(running_offices, dashboard_ms=SHORT_MS))) as address:
-        yield address
-
-
 @pytest.fixture
-def hurried(hurried_address: str, offices: DemoOffices) -> Front:
-    """A front end of a cabinet that gives its sections little time."""
-    return Front(hurried_address)
+def hurried(offices: DemoOffices) -> Iterator[Front]:
+    """A front end of a cabinet that gives its sections little time. Each test has its own: breakers remember."""
+    with serving(assemble(demo_settings(offices, over=COLD, dashboard_ms=SHORT_MS))) as address:
+        yield Front(address)

@@ -9,6 +9,7 @@ from bff.app import assemble
 from bff.demo.faults import Failure
 from bff.demo.launch import DemoOffice, DemoOffices, OfficeName, demo_office
 from bff.demo.run import demo_settings, serving
+from tests.http.conftest import COLD
 from tests.http.front import Front, codes
 
 SECTIONS = {"profile", "lastOrder", "bonuses", "favorites", "offers"}
@@ -29,6 +30,11 @@ LOST = {"erp": {"profile", "lastOrder"}, "loyalty": {"bonuses"}, "cms": {"favori
 def office_of(offices: DemoOffices, name: str) -> DemoOffice:
     office: DemoOffice = getattr(offices, name)
     return office
+
+
+def until_well(front: Front) -> bool:
+    """Ask until nothing fails: breakers let a probe through after a while."""
+    return any("errors" not in front.ask() for _ in range(2_000))
 
 
 def lost_sections(answer: dict[str, Any]) -> set[str]:
@@ -64,7 +70,7 @@ def test_after_the_trouble_all_is_well_again(hurried: Front, offices: DemoOffice
         office_of(offices, name).faults(fail=fail)
         hurried.ask()
     office_of(offices, name).faults()
-    assert "errors" not in hurried.ask()
+    assert until_well(hurried)
 
 
 def test_all_back_offices_hang_and_the_answer_comes(hurried: Front, offices: DemoOffices) -> None:
@@ -83,7 +89,7 @@ def test_hung_calls_of_many_customers_leave_the_pools_usable(hurried: Front, off
     assert all(lost_sections(answer) == SECTIONS for answer in answers)
     for office in offices:
         office.faults()
-    assert "errors" not in hurried.ask()
+    assert until_well(hurried)
 
 
 def test_one_operation_fails_and_its_own_section_alone(hurried: Front, offices: DemoOffices) -> None:
@@ -113,7 +119,7 @@ def test_a_hung_erp_does_not_take_favorites_with_it(hurried: Front, offices: Dem
 def test_killed_in_the_middle_of_a_request(offices: DemoOffices, name: OfficeName) -> None:
     with (
         demo_office(name) as victim,
-        serving(assemble(demo_settings([*offices, victim]))) as address,
+        serving(assemble(demo_settings([*offices, victim], over=COLD))) as address,
         ThreadPoolExecutor(1) as pool,
     ):
         front = Front(address)

@@ -135,9 +135,8 @@ class XmlDocument:
     def add_unknown(self, record: Record) -> None:
         """See `Document`."""
         element = etree.SubElement(record, f"{{{etree.QName(record).namespace}}}Новое", новый="да")
-        inner = etree.Element("{urn:elsewhere}Вложенное")
+        inner: Any = etree.SubElement(element, "{urn:elsewhere}Вложенное")
         inner.text = "<&>"
-        element.append(inner)
         record.insert(0, etree.Comment("примечание"))
 
     def render(self) -> bytes:

@@ -215,7 +215,8 @@ class _Connection:
         """End it with an RST."""
         transport = self._client[1].transport
         # Closing sends an RST where nothing may linger.
-        _linger_not(transport.get_extra_info("socket"))
+        with suppress(OSError):  # closed already
+            _linger_not(transport.get_extra_info("socket"))
         transport.abort()
         if self._task is not None:
             self._task.cancel()

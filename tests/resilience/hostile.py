@@ -182,6 +182,9 @@ class HostileOffice:
             if piece is After.HANG:
                 await reader.read()  # until it goes away
                 return False
+            if piece is After.PAUSE:
+                await asyncio.sleep(0.001)
+                continue
             assert isinstance(piece, bytes)
             writer.write(piece)
             await writer.drain()

@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from itertools import repeat
 
@@ -103,25 +104,26 @@ def _zipped(case: Case, body: bytes) -> Sent:
 @wire(Hostility.GZIP_10_MB)
 def _gzip_10_mb(case: Case) -> Sent:
     """Ten megabytes of white space around a good answer, in ten kilobytes: who reads it all sees nothing wrong."""
-    return _zipped(case, gzip.compress(case.reply.body + b" " * (10 * MEGABYTE), 9))
+    return _zipped(case, b"".join(_zipped_with_spaces(case.reply.body, 10)))
 
 
 @wire(Hostility.GZIP_1_GB)
 def _gzip_1_gb(case: Case) -> Sent:
     yield case.reply.head(("Content-Encoding", "gzip"), ("Connection", "close"), without_length=True)
-    yield from _gigabyte_zipped(case.reply.body)
+    yield from _zipped_with_spaces(case.reply.body, 1_000)
 
 
-def _gigabyte_zipped(body: bytes) -> Sent:
+def _zipped_with_spaces(body: bytes, megabytes: int) -> Iterator[bytes]:
+    """A body and white space behind it, as gzip, made without ever holding it."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     checksum = zlib.crc32(body)
     yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + packer.compress(body) + packer.flush(zlib.Z_FULL_FLUSH)
     spaces = b" " * MEGABYTE
-    for _ in range(1_000):
+    for _ in range(megabytes):
         # The checksum is kept along the way: who reads to the end finds it right.
         checksum = zlib.crc32(spaces, checksum)
         yield _megabyte_of_spaces()
-    size = len(body) + 1_000 * MEGABYTE
+    size = len(body) + megabytes * MEGABYTE
     yield b"\x03\x00" + checksum.to_bytes(4, "little") + (size % 2**32).to_bytes(4, "little")
 
 
@@ -163,7 +165,9 @@ def _endless_headers(case: Case) -> Sent:
 
 @wire(Hostility.ENDLESS_INTERIM)
 def _endless_interim(_: Case) -> Sent:
-    yield from repeat(f"HTTP/1.1 103 Early Hints\r\nLink: <{CANARY}>\r\n\r\n".encode() * 100)
+    for hints in repeat(f"HTTP/1.1 103 Early Hints\r\nLink: <{CANARY}>\r\n\r\n".encode() * 20):
+        yield hints
+        yield After.PAUSE
 
 
 @wire(Hostility.HTTP_09)

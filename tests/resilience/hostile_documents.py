@@ -122,7 +122,7 @@ def _bad_charset(case: Case) -> Reply:
 
 def _declared_cp1251(case: Case) -> Reply:
     body = '<?xml version="1.0" encoding="windows-1251"?>' + case.reply.body.decode()
-    return case.with_body(body.encode("cp1251"))
+    return case.with_body(body.encode("cp1251", "xmlcharrefreplace"))
 
 
 answer(Hostility.BOM, lambda case: case.with_body(b"\xef\xbb\xbf" + case.reply.body))

@@ -130,6 +130,8 @@ class After(Enum):
 
     KEEP = auto()
     HANG = auto()
+    PAUSE = auto()
+    """It stays, and more comes in a millisecond: a flood that leaves the machine to others."""
 
 
 Sent: TypeAlias = Iterator[bytes | After]
@@ -226,7 +228,7 @@ def _duplicate_different(document: Document, shape: Shape) -> None:
     if shape.label:
         document.put(other, shape.label, CANARY)
     else:
-        document.put(other, str(shape.strict), 7)
+        document.put(other, str(shape.strict), 3)
     document.records.append(other)
 
 

@@ -137,7 +137,7 @@ def test_reset_at_once_hits_open_and_new_connections(proxy: FaultProxy) -> None:
         proxy.set(Reset())
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-    with connected(proxy) as client, pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError), connected(proxy) as client:
         ask(client)
 
 
@@ -227,7 +227,7 @@ def test_refuse_and_the_same_port_again(proxy: FaultProxy) -> None:
 def test_an_upstream_that_is_away_resets(echo: Echo) -> None:
     with fault_proxy("127.0.0.1", echo.port) as proxy:
         echo.close()
-        with connected(proxy) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(proxy) as client:
             client.recv(1)
 
 

@@ -141,7 +141,9 @@ class RetailCrmAdapter:
             return f"the API key is accepted, but may not call {', '.join(missing)}: give it the rights in RetailCRM"
         return "the API key is accepted and may call all that is needed"
 
-    async def _by_account(self, seen: Mapping[CustomerId, int]) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
+    async def _by_account(
+        self, seen: Mapping[CustomerId, int]
+    ) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
         """Ask for many accounts whose ids are remembered; who is not among the answers is asked for by name."""
         asked = frozenset(seen.values())
         by_owner: dict[CustomerId, list[Account | BackOfficeError]] = {}
@@ -249,5 +251,10 @@ def build(name: str, settings: RetailCrmSettings, clients: HttpClients) -> Adapt
     client = RetailCrmClient(http, back_office=name, pool=settings.pool)
     adapter = RetailCrmAdapter(client, settings)
     return Adapter(
-        check=adapter.check, close=client.close, bonuses=adapter, bonus_details=adapter, personal_offers=adapter
+        check=adapter.check,
+        close=client.close,
+        bonuses=adapter,
+        bonus_details=adapter,
+        personal_offers=adapter,
+        batches={"pending_bonuses": 1, "bonus_expirations": 1},
     )

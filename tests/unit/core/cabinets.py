@@ -10,7 +10,7 @@ from bff.config import load_settings
 from bff.identity import TokenVerifier, shared_secret, sign_token
 from bff.plugins import Adapter
 from bff.sources import route
-from tests.fakes.back_offices import FakeBackOffice, now
+from tests.fakes.back_offices import FakeBackOffice, now, one_call_at_a_time
 
 SECRET = "a secret of the tests, of 32 bytes and more"
 ISSUER = "https://shop.example.test"
@@ -30,8 +30,9 @@ def cabinet(sections: dict[str, Any] | None = None, server: dict[str, Any] | Non
         "sections": sections or {},
     }
     loaded = load_settings(None, flags=flags, environment=False)
+    settings = {name: one_call_at_a_time() for name in adapters}
     verifier = TokenVerifier(shared_secret(SECRET), issuer=ISSUER, audience=AUDIENCE, clock=now)
-    return Cabinet(loaded, adapters, route(loaded.settings.sections, adapters, now), verifier)
+    return Cabinet(loaded, adapters, route(loaded.settings.sections, adapters, now, settings=settings), verifier)
 
 
 def everything(office: FakeBackOffice, **server: Any) -> Cabinet:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,16 +11,28 @@ from bff.domain import CustomerId, OrderId, ProductId
 from bff.errors import AdapterBroken, BackOfficeError, NotSupported, TimedOut, Unavailable, Unknown
 from bff.loaders import Loaders
 from bff.sources import Sections, route
-from tests.fakes.back_offices import FakeBackOffice, favorites, now, offers, order, product, profile
+from tests.fakes.back_offices import (
+    FakeBackOffice,
+    favorites,
+    now,
+    offers,
+    one_call_at_a_time,
+    order,
+    product,
+    profile,
+)
 
 pytestmark = pytest.mark.anyio
 
+ONE_CALL = {"erp": one_call_at_a_time()}
 C1, C2, C3 = CustomerId("c-1"), CustomerId("c-2"), CustomerId("c-3")
 
 
 def loaders(office: FakeBackOffice, seconds: float = 2.0) -> Loaders:
     names = dict.fromkeys(("profile", "orders", "bonuses", "favorites", "products"), "erp")
-    return Loaders(route(Sections(**names, offers=("erp",)), {"erp": office.adapter()}, now), seconds)
+    return Loaders(
+        route(Sections(**names, offers=("erp",)), {"erp": office.adapter()}, now, settings=ONE_CALL), seconds
+    )
 
 
 def everyone(keys: Sequence[CustomerId]) -> Any:
@@ -134,6 +147,29 @@ async def test_an_adapter_that_lets_a_cancellation_out_leaves_nobody_hanging() -
     async with asyncio.timeout(1):
         found = await asyncio.gather(made.profiles.load(C1), made.profiles.load(C2), return_exceptions=True)
     assert [type(each) for each in found] == [AdapterBroken, AdapterBroken]
+
+
+async def test_a_defect_of_the_road_itself_leaves_nobody_hanging() -> None:
+    def broken_clock() -> datetime:
+        raise SystemError
+
+    office = FakeBackOffice(profiles=everyone)
+    made = Loaders(route(Sections(profile="erp"), {"erp": office.adapter()}, broken_clock, settings=ONE_CALL), 2)
+    async with asyncio.timeout(1):
+        with pytest.raises(BackOfficeError):
+            await made.profiles.load(C1)
+
+
+async def test_a_service_that_stops_in_the_middle_leaves_nobody_hanging() -> None:
+    office = FakeBackOffice(profiles=lambda _: asyncio.Event().wait())
+    sources = route(Sections(profile="erp"), {"erp": office.adapter()}, now, settings=ONE_CALL)
+    waiting = asyncio.create_task(Loaders(sources, 2).profiles.load(C1))
+    while not office.calls:  # noqa: ASYNC110 (nobody else could say so)
+        await asyncio.sleep(0)
+    await sources.close()
+    async with asyncio.timeout(1):
+        with pytest.raises(Unavailable):
+            await waiting
 
 
 async def test_every_section_has_its_loader() -> None:

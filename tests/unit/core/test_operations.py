@@ -91,7 +91,7 @@ NESTED = {
 @pytest.mark.parametrize("kind", NESTED)
 def test_nesting_is_valid_or_refused_whatever_the_depth(closed: Operations, kind: str) -> None:
     start, opening, middle, closing, end = NESTED[kind]
-    for depth in range(40, 260, 7):
+    for depth in range(40, 260, 12):
         with suppress(RequestRefused):
             closed.document(start + opening * depth + middle + closing * depth + end, None)
 

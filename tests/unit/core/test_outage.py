@@ -4,11 +4,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from bff.errors import (
-    AdapterBroken,
     BackOfficeError,
     BadReply,
     Busy,
-    IntegrityViolation,
+    Code,
+    Refused,
     TimedOut,
     Unavailable,
     Unknown,
@@ -64,7 +64,7 @@ def test_back_offices_go_one_by_one() -> None:
     assert [(line["event"], line["back_office"]) for line in logs] == [(GONE, "erp"), (GONE, "cms"), (BACK, "cms")]
 
 
-@pytest.mark.parametrize("error", [Unknown("no such customer"), IntegrityViolation("mixed up"), AdapterBroken("oops")])
+@pytest.mark.parametrize("error", [Unknown("no such customer"), Refused("blocked", refusal=Code.FORBIDDEN)])
 def test_what_says_nothing_of_the_back_offices_health_is_no_outage(error: BackOfficeError) -> None:
     with capture_logs() as logs:
         OutageLog().failed("erp", "profiles", error)

@@ -27,7 +27,17 @@ from bff.resolvers.orders import last_order, order
 from bff.resolvers.products import product as one_product
 from bff.resolvers.profile import profile as own_profile
 from bff.sources import Sections, route
-from tests.fakes.back_offices import NOW, FakeBackOffice, account, favorites, now, offers, product, profile
+from tests.fakes.back_offices import (
+    NOW,
+    FakeBackOffice,
+    account,
+    favorites,
+    now,
+    offers,
+    one_call_at_a_time,
+    product,
+    profile,
+)
 from tests.fakes.back_offices import order as made_order
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +53,8 @@ def asking(
     """A request of c-1; the first back office serves every section, and all of them offers."""
     named = adapters or {f"b{number}": office.adapter() for number, office in enumerate(offices)}
     every = dict.fromkeys(("profile", "orders", "bonuses", "favorites", "products"), next(iter(named)))
-    sources = route(Sections(**{**every, "offers": tuple(named), **sections}), named, now)
+    settings = {name: one_call_at_a_time() for name in named}
+    sources = route(Sections(**{**every, "offers": tuple(named), **sections}), named, now, settings=settings)
     return Context(None if guest else Principal(C1), Loaders(sources, 2))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -106,6 +107,33 @@ async def test_a_client_that_goes_away_in_the_middle_hurts_nobody(address: str) 
 async def test_the_host_that_a_client_writes_changes_nothing(address: str, request_head: bytes) -> None:
     answer = exchange(address, request_head + b'Content-Length: 27\r\n\r\n{"query": "{ __typename }"}')
     assert b'{"data":{"__typename":"Query"}}' in answer
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (HEAD, b"X-A: " + b"y" * 1_000 + b"\r\n"),
+        (HEAD + b"X-A: ", b"y" * 1_000),
+        (b"POST /graphql?", b"y" * 1_000),
+        (b"POST", b"T" * 1_000),
+    ],
+    ids=["headers", "one header", "a URL", "a method"],
+)
+async def test_a_head_without_an_end_is_refused(address: str, start: bytes, part: bytes) -> None:
+    answer = exchange(address, start, *[part] * 5_000)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_requests_one_after_another_on_a_connection_are_counted_each_for_itself(address: str) -> None:
+    padded = HEAD + b"X-A: " + b"y" * 30_000
+    rest = b'\r\nContent-Length: 27\r\n\r\n{"query": "{ __typename }"}'
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        for _ in range(5):
+            for part in (padded, b"y" * 20_000, rest):
+                connection.sendall(part)
+                time.sleep(0.005)  # so that each piece is read on its own
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_the_answer_does_not_say_what_serves_it(address: str) -> None:

@@ -260,6 +260,10 @@ def test_garbage_is_refused_and_nothing_else_happens(token: str) -> None:
     refused(token, verifier(public_keys()))
 
 
+def test_a_long_token_is_not_even_looked_at() -> None:
+    assert refused(hs256({**CLAIMS, "padding": "x" * 8_192})) == "the token is too long"
+
+
 def test_claims_nested_beyond_reason_are_refused() -> None:
     deep = b'{"a":' + b"[" * 2_500 + b"]" * 2_500 + b"}"
     signed_part = f"{segment({'alg': 'HS256'})}.{segment(deep)}"

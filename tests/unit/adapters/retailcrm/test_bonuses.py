@@ -9,7 +9,6 @@ import pytest
 from bff.domain import BonusAccount, CurrencyCode, CustomerId, Money, Tier
 from bff.errors import BackOfficeError, BadReply, IntegrityViolation, Upstream
 from bff.plugins import Adapter
-from bff.ports import Batch
 from tests.unit.adapters.fake_http import Answer, Asked, FakeServer, as_json
 from tests.unit.adapters.retailcrm.conftest import Make
 from tests.unit.adapters.retailcrm.crm import Accounts, account, accounts, page
@@ -17,9 +16,9 @@ from tests.unit.adapters.retailcrm.crm import Accounts, account, accounts, page
 pytestmark = pytest.mark.anyio
 
 
-async def ask(adapter: Adapter, *customers: str) -> Batch[CustomerId, BonusAccount]:
+async def ask(adapter: Adapter, *customers: str) -> dict[CustomerId, BonusAccount | BackOfficeError | None]:
     assert adapter.bonuses is not None
-    return await adapter.bonuses.bonus_accounts([CustomerId(name) for name in customers])
+    return dict(await adapter.bonuses.bonus_accounts([CustomerId(name) for name in customers]))
 
 
 def good(value: Any) -> BonusAccount:
