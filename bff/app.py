@@ -34,6 +34,7 @@ class Cabinet:
     adapters: Mapping[str, Adapter]
     sources: Sources
     verifier: TokenVerifier
+    clock: Clock = utc_now
 
     async def close(self) -> None:
         """Let go of the back offices: sessions are ended, connections closed. One that fails holds up no other."""
@@ -69,7 +70,7 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
         faults += fault.faults
     if faults or verifier is None:
         raise SettingsError(faults)
-    return Cabinet(loaded, adapters, sources, verifier)
+    return Cabinet(loaded, adapters, sources, verifier, clock)
 
 
 def open_back_offices(
@@ -136,6 +137,7 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
         graphql_schema(),
         verifier=cabinet.verifier,
         loaders=lambda: Loaders(cabinet.sources, server.dashboard_ms / 1000),
+        today=lambda: cabinet.clock().astimezone(cabinet.loaded.settings.shop.time_zone).date(),
         introspection=server.introspection,
     )
     graphiql = GraphiqlPage(graphiql_headers) if server.graphiql else None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ PUBLIC_KEY_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 MAX_TOKEN_CHARS: Final = 8_192
 
 
+REMEMBERED_TOKENS: Final = 5_000
+
+
 class TokenVerifier:
     """
     Turns a token into a principal.
@@ -42,9 +46,14 @@ class TokenVerifier:
         leeway_seconds: int = 5,
         clock: Clock = utc_now,
     ) -> None:
-        self._key = key
         algorithms = SHARED_SECRET_ALGORITHMS if isinstance(key, OctKey) else PUBLIC_KEY_ALGORITHMS
-        self._registry = _registry(algorithms)
+        registry = _registry(algorithms)
+
+        def claims_of(token: str) -> dict[str, Any]:
+            return jwt.decode(token, key, registry=registry).claims
+
+        # A signature that was good stays good; only good ones are remembered. What the time says is asked each time.
+        self._claims_of = lru_cache(maxsize=REMEMBERED_TOKENS)(claims_of)
         self._customer_claim = customer_claim
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock().timestamp()),
@@ -60,7 +69,7 @@ class TokenVerifier:
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("the token is too long")
         try:
-            claims = jwt.decode(token, self._key, registry=self._registry).claims
+            claims = self._claims_of(token)
             self._claims.validate(claims)
         except (JoseError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise Unauthenticated(f"the token is refused ({type(error).__name__})") from None

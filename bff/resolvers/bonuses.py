@@ -28,7 +28,7 @@ PARTS = (
 
 async def bonuses(context: Context, wanted: Set[str]) -> Answer[BonusAccount] | None:
     """
-    The account of the one who asks, None where they do not take part, with the `wanted` parts ("pending", "lots") filled.
+    The account of the one who asks, with the `wanted` parts ("pending", "lots") filled; None where they take no part.
 
     A part that came with the account costs nothing; another costs a call, made only if it is wanted. What comes back
     is as old as its oldest part.

@@ -1,6 +1,7 @@
 """What every resolver gets: who asks, the request's loaders, and a place for what went wrong on the side."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from bff.domain import CustomerId
 from bff.errors import KabinetError, Unauthenticated
@@ -24,6 +25,8 @@ class Context:
 
     principal: Principal | None
     loaders: Loaders
+    today: date = date.min
+    """The shop's day: what ended before it is not shown, however it was kept."""
     notices: list[Notice] = field(default_factory=list)
 
     @property

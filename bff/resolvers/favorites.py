@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bff.domain import Product, ProductId
-from bff.errors import BackOfficeError, BadReply
+from bff.errors import BackOfficeError, BadReply, Unknown
 from bff.resolvers.context import Context, Path
 from bff.resolvers.paging import Page, page
 from bff.sources import Answer
@@ -24,7 +24,7 @@ async def favorites(
     A page of the customer's favorites, newest first; their products, if wanted, come in one call.
 
     A product that cannot be had costs only itself: one error beside the list tells of it. Where none can be had, that
-    is the section's error.
+    is the section's error; but products that the catalogue no longer knows are merely gone.
     """
     answer = await context.loaders.favorites.load(context.customer)
     listed = answer.value
@@ -43,8 +43,9 @@ async def favorites(
             errors.append(outcome)
         else:
             good.append((cursor, outcome.value))
-    if not good:
-        raise errors[0]
+    failures = [error for error in errors if not isinstance(error, Unknown)]
+    if failures and not good:
+        raise failures[0]
     for error in errors:
         context.notice(path, error)
     return Answer(FavoritePage(tuple(good), chosen), answer.as_of, answer.stale)

@@ -51,7 +51,11 @@ async def offers(context: Context, path: Path, *, first: int, after: str | None)
             raise outcome
         else:
             answers.append(outcome)
-            merged.extend(SourcedOffer(back_office, offer) for offer in outcome.value.offers)
+            merged.extend(
+                SourcedOffer(back_office, offer)
+                for offer in outcome.value.offers
+                if offer.ends_on is None or offer.ends_on >= context.today
+            )
             if outcome.value.rejected:
                 errors.append(BadReply(f"{outcome.value.rejected} offers could not be read", back_office=back_office))
     if not answers:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from time import perf_counter
 from typing import Any, Final, cast
 
@@ -51,11 +52,13 @@ class GraphQLEndpoint:
         *,
         verifier: TokenVerifier,
         loaders: Callable[[], Loaders],
+        today: Callable[[], date],
         introspection: bool,
     ) -> None:
         self._schema = schema
         self._verifier = verifier
         self._loaders = loaders
+        self._today = today
         self._introspection = introspection
         self._operations = Operations(schema, introspection=introspection)
 
@@ -87,7 +90,7 @@ class GraphQLEndpoint:
         except ClientDisconnect:
             return Response(status_code=400)
 
-        context = Context(principal, self._loaders())
+        context = Context(principal, self._loaders(), self._today())
         result = execute(
             self._schema,
             document,

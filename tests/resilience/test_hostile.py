@@ -347,7 +347,6 @@ def test_chunks(bad: dict[str, HostileOffice]) -> None:
         Hostility.ENDLESS_CHUNKS,
         Hostility.GIGABYTE,
         Hostility.ENDLESS_HEADERS,
-        Hostility.ENDLESS_INTERIM,
     ],
 )
 def test_bytes_without_an_end_are_counted(hostility: Hostility, bad: dict[str, HostileOffice]) -> None:
@@ -357,6 +356,11 @@ def test_bytes_without_an_end_are_counted(hostility: Hostility, bad: dict[str, H
     sent = bad["erp"].sent[ERP]
     assert len(answer) - 3_000_000 < sent < len(answer) + 10_000_000
     assert ("content-length: 1000000000" in answer[:1_000].decode().lower()) == (hostility is Hostility.GIGABYTE)
+
+
+def test_interim_answers_without_an_end(bad: dict[str, HostileOffice]) -> None:
+    bad["erp"].set(Hostility.ENDLESS_INTERIM)
+    assert raw(bad["erp"], request("erp"), most=20_000).count(b"HTTP/1.1 103 ") > 200
 
 
 def test_bombs(bad: dict[str, HostileOffice]) -> None:

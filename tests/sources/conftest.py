@@ -1,20 +1,23 @@
 """Tiers of both sorts for one suite, and real Redis servers to break."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from bff.sources import redis_tier as module
+from bff.sources import redis_url
 from bff.sources.memory import MemoryTier
 from bff.sources.redis_tier import RedisTier
 from bff.sources.redis_url import open_client
 from bff.sources.tier import Entry, Place, Tier
 from tests.sources.redis_server import RedisServer, wait_for
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 """Long enough for a busy machine: where a call has so long, only its outcome is tested."""
 
 
@@ -80,10 +83,25 @@ def place(name: str, *tags: str) -> Place:
     return Place(name, tags or (f"tag of {name}",))
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a busy machine time to connect."""
+    monkeypatch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(redis_url, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(redis_url, "SENTINEL_SECONDS", PATIENCE_SECONDS)
+
+
 @pytest.fixture
 def watch() -> Watch:
     """The test's time."""
     return Watch()
+
+
+@pytest.fixture
+def logs() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged."""
+    with capture_logs() as captured:
+        yield captured
 
 
 @pytest.fixture(scope="session")

@@ -1,104 +1,36 @@
-"""`RedisTier` when Redis is away, and two of them as two processes have them."""
+"""`RedisTier` when Redis is away or holds garbage, and the ways to reach one."""
 
-import asyncio
-import random
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from bff.sources import redis_tier as module
-from bff.sources.redis_tier import EVERYTHING, RedisTier
-from bff.sources.tier import Entry, Place
 from tests.fakes.certificates import Authority
-from tests.sources.conftest import Bench, MakeTier, Servers, Watch, place, until
+from tests.sources.conftest import Bench, MakeTier, Servers, Watch, place
+from tests.sources.redis_outage import (
+    BACK,
+    FAILING,
+    HERE,
+    Change,
+    Logs,
+    back,
+    events,
+    everything_is_empty,
+    fill,
+    go_on,
+    hang,
+    kill,
+    make_master,
+    make_replica,
+    make_room,
+    restart,
+    want_no_password,
+    want_password,
+)
 from tests.sources.redis_server import RedisServer, SentinelServer, free_port
 
 pytestmark = pytest.mark.anyio
-
-FAILING, BACK = "redis failing", "redis answers again"
-SHORT = 0.05
-HERE = place("profile:42", "customer:42")
-
-
-@pytest.fixture
-def logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What was logged."""
-    with capture_logs() as captured:
-        yield captured
-
-
-def events(logs: list[MutableMapping[str, Any]]) -> list[str]:
-    return [str(line["event"]) for line in logs]
-
-
-async def everything_is_empty(bench: Bench, *, reads: bool = True) -> None:
-    """Use all of a tier whose Redis is away, often enough to make it know."""
-    for _ in range(module.FAILURES + 1):
-        if reads:
-            assert await bench.bodies(HERE) == [None]
-            assert await bench.tier.marks(HERE.tags) is None
-        await bench.tier.put({HERE: bench.entry(b"late")}, {"": 1, "customer:42": 1})
-    assert await bench.tier.lease(HERE, 30.0)
-    assert await bench.tier.lease(HERE, 30.0)
-    await bench.tier.drop(HERE.tags)
-    assert await bench.bodies(HERE) == [None]
-
-
-async def back(bench: Bench) -> None:
-    """Let the pause pass, and wait until Redis has been looked for and found."""
-    assert isinstance(bench.tier, RedisTier)
-    bench.watch.move(module.LONGEST_PAUSE_SECONDS)
-    assert await bench.bodies(HERE) == [None]
-    assert bench.tier._look is not None
-    await bench.tier._look
-    assert bench.tier._away_until is None
-
-
-def hang(server: RedisServer) -> None:
-    server.stop()
-
-
-def go_on(server: RedisServer) -> None:
-    server.cont()
-
-
-def kill(server: RedisServer) -> None:
-    server.kill()
-
-
-def restart(server: RedisServer) -> None:
-    server.start()
-
-
-def fill(server: RedisServer) -> None:
-    server.fill()
-
-
-def make_room(server: RedisServer) -> None:
-    server.empty()
-
-
-def make_replica(server: RedisServer) -> None:
-    server.admin.replicaof("127.0.0.1", 1)
-
-
-def make_master(server: RedisServer) -> None:
-    server.admin.replicaof("NO", "ONE")
-
-
-def want_password(server: RedisServer) -> None:
-    server.admin.config_set("requirepass", "s3cret")
-    server.admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-
-
-def want_no_password(server: RedisServer) -> None:
-    server.admin.config_set("requirepass", "")
-
-
-Change = Callable[[RedisServer], None]
 
 
 @pytest.mark.parametrize(
@@ -116,18 +48,21 @@ async def test_redis_away_is_an_empty_tier_until_it_is_back(
     own_server: RedisServer,
     redis_tier: MakeTier,
     watch: Watch,
-    logs: list[MutableMapping[str, Any]],
+    logs: Logs,
     ruin: Change,
     mend: Change,
     error: str,
     readable: bool,
 ) -> None:
-    bench = Bench(redis_tier(own_server.url, limit=SHORT if ruin is hang else 10.0), watch)
+    tier = redis_tier(own_server.url)
+    bench = Bench(tier, watch)
     await bench.keep(HERE)
     assert await bench.bodies(HERE) == [b"{}"]
     assert logs == []
     ruin(own_server)
+    patient, tier._limit = tier._limit, tier._limit if ruin is not hang else 0.05
     await everything_is_empty(bench, reads=not readable)
+    tier._limit = patient
     address = own_server.url
     assert logs == [
         {"event": FAILING, "log_level": "warning", "address": address, "part": "calls", "error": error},
@@ -231,7 +166,7 @@ async def test_marks_that_cannot_be_made_are_none(server: RedisServer, redis_tie
 
 
 async def test_an_entry_of_another_place_is_not_taken_for_this_ones(
-    server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
+    server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: Logs
 ) -> None:
     bench = Bench(redis_tier(server.url), watch)
     foreign = place("profile:43", *HERE.tags)
@@ -263,7 +198,7 @@ async def test_it_is_left_alone_longer_and_longer(own_server: RedisServer, redis
 
 
 async def test_a_single_failure_is_no_outage(
-    server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
+    server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: Logs
 ) -> None:
     bench = Bench(redis_tier(server.url), watch)
     for _ in range(module.FAILURES * 2):
@@ -292,7 +227,7 @@ async def test_nothing_reaches_redis_while_it_is_left_alone(
 
 
 async def test_a_wrong_password_is_in_no_log(
-    own_server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
+    own_server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: Logs
 ) -> None:
     own_server.admin.config_set("requirepass", "right")
     own_server.admin.auth("right")
@@ -346,7 +281,7 @@ async def test_a_socket_serves_too(redis_tier: MakeTier, watch: Watch, server: R
 
 
 async def test_a_cluster_opened_is_connected(
-    cluster: tuple[RedisServer, RedisServer], redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
+    cluster: tuple[RedisServer, RedisServer], redis_tier: MakeTier, watch: Watch, logs: Logs
 ) -> None:
     tier = redis_tier(f"redis+cluster://127.0.0.1:1,127.0.0.1:{cluster[1].port}")
     await tier.open()
@@ -355,7 +290,7 @@ async def test_a_cluster_opened_is_connected(
 
 
 async def test_opened_without_a_redis_it_is_away_at_once(
-    own_server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
+    own_server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: Logs
 ) -> None:
     own_server.kill()
     bench = Bench(redis_tier(own_server.url), watch)
@@ -365,289 +300,3 @@ async def test_opened_without_a_redis_it_is_away_at_once(
     own_server.start()
     await back(bench)
     assert events(logs) == [FAILING, BACK]
-
-
-def of(number: int) -> tuple[Place, Entry]:
-    return place(f"profile:{number}", f"customer:{number}"), Entry(f"{number}".encode(), f"{number}", 0, 0, 0, 4e9)
-
-
-async def given_up(asked: asyncio.Task[list[Entry | None]]) -> list[Entry | None]:
-    """What a call brought that may have been given up."""
-    try:
-        return await asked
-    except asyncio.CancelledError:
-        return [None]
-
-
-@pytest.mark.parametrize("how", ["cancelled", "timed out"])
-async def test_a_call_given_up_leaves_its_reply_to_nobody(
-    *,
-    either: Servers,
-    redis_tier: MakeTier,
-    monkeypatch: pytest.MonkeyPatch,
-    logs: list[MutableMapping[str, Any]],
-    how: str,
-) -> None:
-    """March 2023: replies left in pooled connections went to whoever asked next."""
-    monkeypatch.setattr(module, "FAILURES", 1_000_000)
-    tier = redis_tier(either.url, connections=2)
-    customers = dict(of(number) for number in range(30))
-    await tier.put(customers, await tier.marks([tag for each in customers for tag in each.tags]))
-    chance = random.Random(20230320)  # noqa: S311 (the same moments each time, as far as that goes)
-    nothing = 0
-    while nothing < 300:
-        asked = chance.choices(list(customers), k=20)
-        tasks = []
-        for here in asked:
-            if how == "timed out":
-                tier._limit = chance.random() * 0.0006
-            tasks.append(asyncio.ensure_future(tier.get([here])))
-            for _ in range(chance.randrange(12)):
-                await asyncio.sleep(0)
-            if how == "cancelled":
-                tasks[-1].cancel()
-        for here, task in zip(asked, tasks, strict=True):
-            (found,) = await given_up(task)
-            assert found in {None, customers[here]}
-            nothing += found is None
-        tier._limit = 10.0
-        for here, entry in customers.items():
-            assert await tier.get([here]) == [entry]
-    assert logs == []
-
-
-async def test_calls_given_up_cost_no_connection(server: RedisServer, redis_tier: MakeTier) -> None:
-    tier = redis_tier(server.url, connections=2)
-    for turns in range(40):
-        asked = [asyncio.ensure_future(tier.get([HERE])) for _ in range(5)]
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-    pool = tier._redis.connection_pool
-    assert len(pool._in_use_connections) == 0
-    assert len(pool._available_connections) <= 2
-    assert await tier.marks(HERE.tags) is not None
-
-
-async def test_a_drop_given_up_is_owed_and_paid_before_anything_else(
-    server: RedisServer, redis_tier: MakeTier, watch: Watch
-) -> None:
-    bench = Bench(redis_tier(server.url), watch)
-    tier = bench.tier
-    assert isinstance(tier, RedisTier)
-    await bench.keep(HERE)
-    dropping = asyncio.ensure_future(tier.drop(HERE.tags))
-    await asyncio.sleep(0)
-    dropping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await dropping
-    assert list(tier._owed) == ["customer:42"]
-    assert await bench.bodies(HERE) == [None]
-    assert tier._owed == {}
-
-
-async def test_while_drops_are_owed_nothing_is_read(server: RedisServer, redis_tier: MakeTier, watch: Watch) -> None:
-    bench = Bench(redis_tier(server.url), watch)
-    tier = bench.tier
-    assert isinstance(tier, RedisTier)
-    await bench.keep(HERE)
-    tier._owe([f"tag {number}" for number in range(module.TAGS_AT_ONCE + 1)])
-    assert await bench.bodies(HERE) == [None]
-    assert await bench.bodies(HERE) == [b"{}"]
-
-
-async def test_too_many_drops_owed_are_one_of_everything(
-    own_server: RedisServer, redis_tier: MakeTier, watch: Watch
-) -> None:
-    bench = Bench(redis_tier(own_server.url), watch)
-    tier = bench.tier
-    assert isinstance(tier, RedisTier)
-    await bench.keep(HERE)
-    own_server.fill()
-    await everything_is_empty(bench, reads=False)
-    await tier.drop([f"tag {number}" for number in range(module.MAX_OWED + 1)])
-    assert list(tier._owed) == [EVERYTHING]
-    own_server.empty()
-    await back(bench)
-    assert await bench.bodies(HERE) == [None]
-
-
-async def test_a_drop_owed_anew_while_it_is_paid_is_still_owed(
-    server: RedisServer, redis_tier: MakeTier, watch: Watch
-) -> None:
-    tier = redis_tier(server.url)
-    tier._owe(["customer:42"])
-    real = tier._forget
-
-    async def forget(tags: Sequence[str]) -> bool:
-        tier._owe(["customer:42"])
-        return await real(tags)
-
-    tier._forget = forget  # type: ignore[method-assign]
-    assert await tier.get([HERE]) == [None]
-    assert list(tier._owed) == ["customer:42"]
-
-
-class Ear:
-    """What a process hears of others."""
-
-    def __init__(self, tier: RedisTier) -> None:
-        self.dropped: list[str] = []
-        self.lost = 0
-        tier.listen(self.on_drop, self.on_lost)
-
-    async def on_drop(self, tags: Sequence[str]) -> None:
-        self.dropped += tags
-
-    async def on_lost(self) -> None:
-        self.lost += 1
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Notice sooner that nothing is heard, and try again sooner."""
-    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.02)
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
-    monkeypatch.setattr(module, "LISTEN_AGAIN_SECONDS", 0.01)
-
-
-async def test_a_drop_is_seen_by_the_other_process_and_heard_by_it(
-    either: Servers, redis_tier: MakeTier, watch: Watch
-) -> None:
-    one, two = Bench(redis_tier(either.url), watch), Bench(redis_tier(either.url), watch)
-    assert isinstance(one.tier, RedisTier)
-    assert isinstance(two.tier, RedisTier)
-    ear, own = Ear(two.tier), Ear(one.tier)
-    await until(lambda: ear.lost and own.lost)
-    await two.keep(HERE)
-    assert await one.bodies(HERE) == [b"{}"]
-    marks = await two.tier.marks(HERE.tags)
-    await one.tier.drop(["customer:42", "клиент:Анна", "\ud800"])
-    assert await two.bodies(HERE) == [None]
-    await two.tier.put({HERE: two.entry()}, marks)
-    assert await one.bodies(HERE) == [None]
-    await until(lambda: len(ear.dropped) == 3)
-    assert ear.dropped == ["customer:42", "клиент:Анна", "\ud800"]
-    await two.tier.drop(["last"])
-    await until(lambda: own.dropped)
-    # Nobody hears of its own drops: what it read after them would go too.
-    assert (own.dropped, ear.dropped[3:]) == (["last"], [])
-    assert (own.lost, ear.lost) == (1, 1)
-
-
-async def test_a_lease_is_one_for_both_processes(server: RedisServer, redis_tier: MakeTier, watch: Watch) -> None:
-    one, two = Bench(redis_tier(server.url), watch, (server,)), Bench(redis_tier(server.url), watch)
-    assert await one.tier.lease(HERE, 30.0)
-    assert not await two.tier.lease(HERE, 30.0)
-    await one.keep(HERE)
-    assert await two.tier.lease(HERE, 30.0)
-    assert not await one.tier.lease(HERE, 30.0)
-    one.later(30.0)
-    assert await one.tier.lease(HERE, 30.0)
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(
-    ("ruin", "mend"),
-    [
-        pytest.param(kill, restart, id="killed"),
-        pytest.param(hang, go_on, id="hung"),
-        pytest.param(
-            lambda server: server.admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub"),
-            lambda server: server.admin.ping(),
-            id="cut off",
-        ),
-    ],
-)
-async def test_a_lost_subscription_is_renewed_and_told(
-    own_server: RedisServer, redis_tier: MakeTier, logs: list[MutableMapping[str, Any]], ruin: Change, mend: Change
-) -> None:
-    one, two = redis_tier(own_server.url), redis_tier(own_server.url)
-    ear = Ear(two)
-    await until(lambda: ear.lost == 1)
-    ruin(own_server)
-    await until(lambda: events(logs) == [FAILING])
-    assert logs[0]["part"] == "subscription"
-    mend(own_server)
-    await until(lambda: ear.lost >= 2)
-    assert events(logs) == [FAILING, BACK]
-    await one.drop(["customer:42"])
-    await until(lambda: ear.dropped == ["customer:42"])
-
-
-@pytest.mark.usefixtures("quick")
-async def test_calls_and_subscription_failing_are_one_outage(
-    own_server: RedisServer, redis_tier: MakeTier, watch: Watch, logs: list[MutableMapping[str, Any]]
-) -> None:
-    bench = Bench(redis_tier(own_server.url), watch)
-    assert isinstance(bench.tier, RedisTier)
-    ear = Ear(bench.tier)
-    await until(lambda: ear.lost)
-    own_server.kill()
-    await until(lambda: logs)
-    await everything_is_empty(bench)
-    own_server.start()
-    await until(lambda: ear.lost == 2)
-    assert events(logs) == [FAILING]
-    await back(bench)
-    assert events(logs) == [FAILING, BACK]
-
-
-@pytest.mark.usefixtures("quick")
-async def test_a_server_that_is_only_silent_is_not_lost(server: RedisServer, redis_tier: MakeTier) -> None:
-    one, two = redis_tier(server.url), redis_tier(server.url)
-    ear = Ear(two)
-    await until(lambda: ear.lost)
-
-    def pings() -> int:
-        return int(server.admin.info("commandstats").get("cmdstat_ping", {"calls": 0})["calls"])
-
-    before = pings()
-    await until(lambda: pings() >= before + 3)
-    await one.drop(["customer:42"])
-    await until(lambda: ear.dropped)
-    assert ear.lost == 1
-
-
-@pytest.mark.usefixtures("quick")
-async def test_an_idle_process_pays_what_it_owes(server: RedisServer, redis_tier: MakeTier) -> None:
-    one, two = redis_tier(server.url), redis_tier(server.url)
-    ear, _ = Ear(two), Ear(one)
-    await until(lambda: ear.lost)
-    one._owe(["customer:42"])
-    await until(lambda: ear.dropped == ["customer:42"])
-    await until(lambda: one._owed == {})
-
-
-@pytest.mark.parametrize("message", ["garbage", "everything"])
-async def test_what_cannot_be_told_by_tags_is_told_as_lost(
-    server: RedisServer, redis_tier: MakeTier, message: str
-) -> None:
-    one, two = redis_tier(server.url), redis_tier(server.url)
-    ear = Ear(two)
-    await until(lambda: ear.lost == 1)
-    if message == "garbage":
-        server.admin.publish("kabinet:1:shop:drops", b"\xc1")
-    else:
-        await one.drop([EVERYTHING])
-    await until(lambda: ear.lost == 2)
-    assert ear.dropped == []
-
-
-@pytest.mark.usefixtures("quick")
-async def test_a_listener_that_fails_on_its_own_side_starts_anew(server: RedisServer, redis_tier: MakeTier) -> None:
-    one, two = redis_tier(server.url), redis_tier(server.url)
-    lost = []
-
-    async def on_drop(_: Sequence[str]) -> None:
-        raise ValueError
-
-    async def on_lost() -> None:
-        lost.append(True)
-
-    two.listen(on_drop, on_lost)
-    await until(lambda: lost)
-    await one.drop(["customer:42"])
-    await until(lambda: len(lost) == 2)

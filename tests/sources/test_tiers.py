@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -343,5 +343,7 @@ class MemoryMachine(RuleBasedStateMachine):
         return sum(len(entry.body) + OVERHEAD_BYTES for _, entry in self.model.values())
 
 
-MemoryMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+MemoryMachine.TestCase.settings = settings(
+    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 TestMemoryAgainstItsModel = MemoryMachine.TestCase
