@@ -102,14 +102,14 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
-        self._groups: deque[list[K]] = deque()
+        self._groups: deque[list[tuple[K, _Flight[R]]]] = deque()
         """Keys that wait, as they were asked for together; some may have left."""
         self._under_way: dict[K, _Flight[R]] = {}
         slots.add(self)
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
-        together: list[K] = []
+        together: list[tuple[K, _Flight[R]]] = []
         flights = {key: self._board(key, together) for key in dict.fromkeys(keys)}
         self._groups.extend(together[start : start + self.batch] for start in range(0, len(together), self.batch))
         found: dict[K, R | BackOfficeError] = {
@@ -142,13 +142,15 @@ class Lane(Generic[K, R]):
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
         keys: list[K] = []
         while self._groups and len(keys) < share:
-            group = [key for key in self._groups[0] if key in self.waiting]
+            # A key that was left and asked for again stands in two groups, with a flight of its own in each.
+            group = [(key, flight) for key, flight in self._groups[0] if self.waiting.get(key) is flight]
             if keys and len(keys) + len(group) > self.batch:
                 break
             self._groups.popleft()
-            keys += group
-        for key in keys:
-            self._under_way[key] = self.waiting.pop(key)
+            for key, flight in group:
+                self._under_way[key] = flight
+                del self.waiting[key]
+                keys.append(key)
         self._slots.waiting -= len(keys)
         self._slots.under_way += len(keys)
         return keys
@@ -168,7 +170,7 @@ class Lane(Generic[K, R]):
                     flight.future.set_result(Unavailable("the call was given up", back_office=self._slots.back_office))
             self._slots.under_way -= len(keys)
 
-    def _board(self, key: K, together: list[K]) -> _Flight[R] | BackOfficeError:
+    def _board(self, key: K, together: list[tuple[K, _Flight[R]]]) -> _Flight[R] | BackOfficeError:
         """Join the key where it is asked for already, or let it wait; new ones are added to `together`."""
         flight = self._under_way.get(key) or self.waiting.get(key)
         if flight is not None:
@@ -179,10 +181,12 @@ class Lane(Generic[K, R]):
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
         flight = self.waiting[key] = _Flight(asyncio.get_running_loop().create_future())
         self._slots.waiting += 1
-        together.append(key)
+        together.append((key, flight))
         return flight
 
     def _leave(self, key: K, flight: _Flight[R]) -> None:
         if self.waiting.get(key) is flight:
             del self.waiting[key]
             self._slots.waiting -= 1
+            if not self.waiting:
+                self._groups.clear()
