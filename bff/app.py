@@ -3,7 +3,7 @@
 from asyncio import gather
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -16,11 +16,12 @@ from bff.domain.clock import Clock, utc_now
 from bff.http import HttpClients
 from bff.identity import TokenVerifier, read_jwks, shared_secret
 from bff.loaders import Loaders
-from bff.plugins import Adapter, AdapterSpec, BackOfficeSettings, SettingsFault, discover
+from bff.plugins import Adapter, AdapterSpec, BackOfficeSettings, Secret, SettingsFault, discover
 from bff.schema import graphql_schema
-from bff.sources import Cache, MemoryTier, Sources, Storage, route
+from bff.sources import BadRedisUrl, Sections, Sources, Storage, make_storage, route
 from bff.web.graphiql_page import GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
+from bff.web.hooks import Hooks
 from bff.web.routes import NotStored, routes
 
 log = structlog.get_logger("kabinet.app")
@@ -35,6 +36,13 @@ class Cabinet:
     sources: Sources
     verifier: TokenVerifier
     clock: Clock = utc_now
+    hook_secrets: Mapping[str, Secret] = field(default_factory=dict)
+    """By back office, what its webhooks are signed with."""
+
+    async def open(self) -> None:
+        """Connect to what is to be connected before the first request; to be called where the cabinet serves."""
+        if self.sources.storage is not None:
+            await self.sources.storage.open()
 
     async def close(self) -> None:
         """Let go of the back offices: sessions are ended, connections closed. One that fails holds up no other."""
@@ -49,13 +57,14 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
     """
     Build every part from the settings. Nobody is talked to.
 
-    Raises `SettingsError` with every fault in the back offices' tables, their files, the sections and the keys.
+    Raises `SettingsError` with every fault: those that were found when the settings were read, then those in the back
+    offices' tables, their files, the sections and the keys.
     """
     settings = loaded.settings
-    faults: list[str] = []
+    faults = [*loaded.faults]
     adapters, of_back_offices = open_back_offices(loaded, discover(), faults, clock)
-    storage = _storage(loaded, clock)
-    verifier = _verifier(loaded, faults, clock)
+    storage = _storage(loaded, faults, clock)
+    verifier = None if "identity" in loaded.wrong else _verifier(loaded, faults, clock)
     sources = Sources()
     try:
         sources = route(
@@ -68,9 +77,11 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
         )
     except SettingsFault as fault:
         faults += fault.faults
+    faults += _no_catalogue(settings.sections, adapters)
     if faults or verifier is None:
         raise SettingsError(faults)
-    return Cabinet(loaded, adapters, sources, verifier, clock)
+    secrets = {name: table.hook_secret for name, table in of_back_offices.items() if table.hook_secret is not None}
+    return Cabinet(loaded, adapters, sources, verifier, clock, secrets)
 
 
 def open_back_offices(
@@ -88,8 +99,7 @@ def open_back_offices(
         prefix = f"back_offices.{name}"
         spec = specs.get(str(table.get("adapter")))
         if spec is None:
-            known = ", ".join(sorted(specs))
-            faults.append(f"{prefix}.adapter: there is no adapter {table.get('adapter')!r}; installed: {known}")
+            faults.append(f"{prefix}.adapter: {no_adapter(table.get('adapter'), specs)}")
             continue
         try:
             settings[name] = spec.settings_from(table, loaded.folder)
@@ -101,12 +111,38 @@ def open_back_offices(
     return adapters, settings
 
 
-def _storage(loaded: LoadedSettings, clock: Clock) -> Storage | None:
+def no_adapter(name: Any, specs: Mapping[str, AdapterSpec[Any]]) -> str:
+    """What is wrong with a back office's `adapter`."""
+    wrong = "is missing" if name is None else f"there is no adapter {name!r}"
+    return f"{wrong}; installed: {', '.join(sorted(specs))}"
+
+
+def _no_catalogue(sections: Sections, adapters: Mapping[str, Adapter]) -> list[str]:
+    """Favorites are ids of products: without a catalogue there is nothing to show. (One that is named is checked.)"""
+    adapter = adapters.get(sections.favorites or "")
+    if sections.products or adapter is None or adapter.products is not None:
+        return []
+    return ["sections.favorites: no back office serves products, which favorites are made of; set sections.products"]
+
+
+def _storage(loaded: LoadedSettings, faults: list[str], clock: Clock) -> Storage | None:
     cache = loaded.settings.cache
     if not cache.enabled:
         return None
-    memory = MemoryTier(max_entries=cache.max_entries, max_bytes=cache.max_megabytes * 1_000_000, clock=clock)
-    return Storage(Cache([memory], clock), loaded.settings.freshness, loaded.settings.shop.name)
+    try:
+        return make_storage(
+            loaded.settings.freshness,
+            shop=loaded.settings.shop.name,
+            max_entries=cache.max_entries,
+            max_bytes=cache.max_megabytes * 1_000_000,
+            redis_url=cache.redis_url,
+            redis_connections=cache.redis_connections,
+            redis_limit_seconds=cache.redis_limit_ms / 1000,
+            clock=clock,
+        )
+    except BadRedisUrl as error:
+        faults.append(f"cache.redis_url: {error}")
+        return None
 
 
 def _verifier(loaded: LoadedSettings, faults: list[str], clock: Clock) -> TokenVerifier | None:
@@ -141,12 +177,17 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
         introspection=server.introspection,
     )
     graphiql = GraphiqlPage(graphiql_headers) if server.graphiql else None
+    storage = cabinet.sources.storage
+    hooks = Hooks(cabinet.hook_secrets, cache=storage.cache if storage else None, clock=cabinet.clock)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await cabinet.open()
         yield
         await cabinet.close()
 
     return Starlette(
-        routes=routes(endpoint, graphiql, cabinet.adapters), middleware=[Middleware(NotStored)], lifespan=lifespan
+        routes=routes(endpoint, graphiql, hooks, cabinet.adapters),
+        middleware=[Middleware(NotStored)],
+        lifespan=lifespan,
     )

@@ -1,4 +1,4 @@
-"""The command line: `kabinet serve | demo | check | token | schema | adapters | config`."""
+"""The command line: `kabinet serve | demo | check | token | schema | adapters | config | cache`."""
 
 import asyncio
 import difflib
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bff.app import assemble, create_app
+from bff.cli_cache import cache
 from bff.config import LoadedSettings, SettingsError, flatten, load_settings
 from bff.errors import BackOfficeError
 from bff.plugins import Adapter, PluginError, discover
@@ -32,6 +33,7 @@ config = typer.Typer(help="The settings.", no_args_is_help=True)
 app.add_typer(schema, name="schema")
 app.add_typer(adapters, name="adapters")
 app.add_typer(config, name="config")
+app.add_typer(cache, name="cache")
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)

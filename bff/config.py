@@ -16,14 +16,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
-)
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    SettingsConfigDict,
 )
 
 from bff.mapping.file import Zone
@@ -59,6 +56,14 @@ class ServerSettings(BaseModel):
     dashboard_ms: int = Field(default=1_200, ge=50, le=60_000)
     """How long sections may take; what has not come by then is its section's TIMEOUT."""
 
+    @field_validator("host")
+    @classmethod
+    def _is_said(cls, host: str) -> str:
+        # For the socket, an empty host is every address of this machine.
+        if not host.strip():
+            raise ValueError("is empty; leave it out for 127.0.0.1, or write 0.0.0.0 to listen on every address")
+        return host
+
 
 class ShopSettings(BaseModel):
     """What is the shop's own."""
@@ -81,6 +86,12 @@ class CacheSettings(BaseModel):
     """The most answers in this process; a customer's main screen is some seven."""
     max_megabytes: int = Field(default=128, ge=1, le=1_000_000)
     """The most that they take in this process."""
+    redis_url: SecretStr | None = None
+    """Redis, where several processes share what they keep: `redis://`, `rediss://`, `unix://`, Sentinel, Cluster."""
+    redis_connections: int = Field(default=20, ge=1, le=1_000)
+    """The most connections of one process to it."""
+    redis_limit_ms: int = Field(default=50, ge=1, le=5_000)
+    """How long a call to it may take; a Redis that is slower is left alone for a while."""
 
 
 class IdentitySettings(BaseModel):
@@ -125,29 +136,20 @@ class Settings(BaseModel):
     freshness: Freshness = Freshness()
 
 
-class _Environment(Settings, BaseSettings):
-    """
-    How the settings are spelt in the environment. Read by `EnvSettingsSource`, never made.
-
-    `Settings` itself is no `BaseSettings`: their constructor drops the context that carries the folder to paths.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix=ENVIRONMENT_PREFIX,
-        env_nested_delimiter="__",
-        # A password of digits must stay a text: values of the environment are not read as JSON.
-        enable_decoding=False,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings, the folder that relative paths start from, and where each value came from."""
+    """
+    Settings, the folder that relative paths start from, and where each value came from.
+
+    Where there are `faults`, the tables named in `wrong` are not what was written: they hold defaults, or nothing.
+    """
 
     settings: Settings
     folder: Path
     origins: Mapping[str, str] = field(default_factory=dict)
     """By dotted name: "flag", "environment" or the file's name; what is absent is a default."""
+    faults: tuple[str, ...] = ()
+    wrong: frozenset[str] = frozenset()
 
 
 def load_settings(
@@ -162,11 +164,28 @@ def load_settings(
     `flags` is nested like the file. Raises `SettingsError` with every fault: a file that is not TOML, an unknown
     name, a value of the wrong kind. What the tables of `back_offices` mean is checked when they are opened.
     """
+    loaded = read_settings(config, flags=flags, environment=environment)
+    if loaded.faults:
+        raise SettingsError([*loaded.faults])
+    return loaded
+
+
+def read_settings(
+    config: Path | None,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environment: bool = True,
+) -> LoadedSettings:
+    """
+    Read the settings as far as they can be read, for who has more to find fault with: `bff.app.assemble`.
+
+    Raises `SettingsError` only for a file that cannot be read at all.
+    """
     layers: list[tuple[str, dict[str, Any]]] = []
     if config is not None:
         layers.append((config.name, _read_toml(config)))
     if environment:
-        layers.append(("environment", EnvSettingsSource(_Environment)()))
+        layers.append(("environment", _environment()))
     layers.append(("flag", dict(flags or {})))
 
     merged: dict[str, Any] = {}
@@ -177,13 +196,29 @@ def load_settings(
 
     faults = _unknown_in_the_environment() if environment else []
     folder = config.resolve().parent if config is not None else Path.cwd()
+    wrong: frozenset[str] = frozenset()
     try:
         settings = Settings.model_validate(merged, context={"folder": folder})
     except ValidationError as error:
-        raise SettingsError(faults + faults_of(error)) from None
-    if faults:
-        raise SettingsError(faults)
-    return LoadedSettings(settings, folder, origins)
+        faults += faults_of(error)
+        wrong = frozenset(str(finding["loc"][0]) for finding in error.errors(include_input=False))
+        settings = _without(wrong, merged, folder)
+    return LoadedSettings(settings, folder, origins, tuple(faults), wrong)
+
+
+def _without(wrong: frozenset[str], merged: Mapping[str, Any], folder: Path) -> Settings:
+    """What is right in the settings: defaults stand for wrong tables; of back offices, the tables that are tables."""
+    right = {name: table for name, table in merged.items() if name not in wrong}
+    settings = Settings.model_validate(
+        # What has no default is put in its place below.
+        {"identity": IdentitySettings.model_construct(issuer="", audience=""), **right, "back_offices": {"none": {}}},
+        context={"folder": folder},
+    )
+    tables = merged.get("back_offices")
+    found = tables if isinstance(tables, Mapping) else {}
+    return settings.model_copy(
+        update={"back_offices": {name: table for name, table in found.items() if isinstance(table, dict)}}
+    )
 
 
 def faults_of(error: ValidationError, prefix: str = "") -> list[str]:
@@ -209,6 +244,24 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from flatten(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _environment() -> dict[str, Any]:
+    """What stands in the environment, nested like the file."""
+    if not any(name.upper().startswith(ENVIRONMENT_PREFIX) for name in os.environ):
+        return {}
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict  # noqa: PLC0415 (slow to import)
+
+    # `Settings` itself is no `BaseSettings`: their constructor drops the context that carries the folder to paths.
+    class Environment(Settings, BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix=ENVIRONMENT_PREFIX,
+            env_nested_delimiter="__",
+            # A password of digits must stay a text: values of the environment are not read as JSON.
+            enable_decoding=False,
+        )
+
+    return EnvSettingsSource(Environment)()
 
 
 def _unknown_in_the_environment() -> list[str]:

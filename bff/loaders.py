@@ -4,14 +4,14 @@ DataLoaders of one request: keys that its fields ask for in one turn of the loop
 They are made inside the request and die with it: a loader shared by requests would show one customer's data to
 another. A batch never raises; a key's failure is its own (an exception *in* the list), so no waiter is left hanging.
 
-Products are asked for by favorites and by order lines, which come at different times. Their loader waits for the
-reads that they come from, so that one call fetches them all. An answer goes out when its last section is done, so
-this delays nothing; and it waits for half of the request's time at the most, so that a back office that hangs takes
-no other section with it.
+Products are asked for by favorites and by order lines, which come at different times. Their loader follows the reads
+that they come from, so that one call fetches them all. An answer goes out when its last section is done, so this
+delays nothing; and it waits for half of the request's time at the most, so that a back office that hangs takes no
+other section with it.
 """
 
 from asyncio import Future, Task, create_task, gather, get_running_loop, shield, sleep, wait
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -43,20 +43,22 @@ fields below it that ask for more are three to six."""
 
 
 class Loader(Generic[K, V]):
-    """One read, within one request. `after` are the loaders from whose answers this one's keys come."""
+    """One read, within one request."""
 
-    def __init__(
-        self, read: Read[K, V], started: float, seconds: float, after: Sequence["Loader[Any, Any]"] = ()
-    ) -> None:
+    def __init__(self, read: Read[K, V], started: float, seconds: float) -> None:
         self._read = read
         self._deadline = started + seconds
-        self._after = after
+        self._after: set[Loader[Any, Any]] = set()
         self._wait_until = started + seconds / 2
         self._gate: Task[None] | None = None
         self._asked = 0
         self.under_way: set[Future[Answer[V]]] = set()
         """What has been asked for and has not come."""
         self._loader: DataLoader[K, Answer[V]] = DataLoader(batch_load_fn=self._batch)
+
+    def follow(self, loader: "Loader[Any, Any]") -> None:
+        """Wait for what that loader has under way: its answers will bring keys for this one."""
+        self._after.add(loader)
 
     async def load(self, key: K) -> Answer[V]:
         """One key's answer. Raises that key's `BackOfficeError`."""
@@ -66,11 +68,17 @@ class Loader(Generic[K, V]):
                 self._gate = create_task(self._until_others_are_done())
             await shield(self._gate)
         future = self._loader.load(key)
-        if not future.done():
+        if not future.done() and future not in self.under_way:
             self.under_way.add(future)
-            future.add_done_callback(self.under_way.discard)
+            future.add_done_callback(self._landed)
         # Shielded: one field that is given up must not cancel the future that others wait on.
         return await shield(future)
+
+    def _landed(self, future: Future[Answer[V]]) -> None:
+        self.under_way.discard(future)
+        if not future.cancelled():
+            # Taken note of: its error is none that nobody saw, even if all who waited for it have been given up.
+            future.exception()
 
     async def _until_others_are_done(self) -> None:
         while True:
@@ -118,10 +126,6 @@ class OfferLoader:
         if self.promotions is not None:
             loads.append(self.promotions.load(EVERYBODY))
         return loads
-
-
-PRODUCT_SOURCES = ("latest_orders", "orders", "favorites")
-"""Reads whose answers name products."""
 
 
 class Loaders:
@@ -173,6 +177,11 @@ class Loaders:
         """Products by id."""
         return self._loader("products")
 
+    def expect_products(self, source: Loader[Any, Any]) -> None:
+        """Say, before `source` is asked, that its answer will name products whose data is wanted, too."""
+        if self._sources.products is not None:
+            self.products.follow(source)
+
     @property
     def offers(self) -> list[OfferLoader]:
         """Offers, a loader a back office, in the order of the settings."""
@@ -197,11 +206,5 @@ class Loaders:
         if read is None:
             return None
         if name not in self._made:
-            self._made[name] = Loader(read, self._started, self._seconds, self._product_sources(name))
+            self._made[name] = Loader(read, self._started, self._seconds)
         return self._made[name]
-
-    def _product_sources(self, name: str) -> list[Loader[Any, Any]]:
-        if name != "products":
-            return []
-        found = [self._of(getattr(self._sources, source), source) for source in PRODUCT_SOURCES]
-        return [loader for loader in found if loader is not None]

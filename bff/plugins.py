@@ -107,6 +107,16 @@ HeaderSecret = Annotated[Secret, AfterValidator(_fits_a_header)]
 """A secret that is sent as an HTTP header."""
 
 
+def _is_long(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().encode()) < 32:
+        raise ValueError("the secret is shorter than 32 bytes; openssl rand -hex 32 makes a good one")
+    return value
+
+
+HookSecret = Annotated[Secret, AfterValidator(_is_long)]
+"""A secret that signs webhooks."""
+
+
 class GuardSettings(BaseModel):
     """When a back office is left alone, and how much may wait for it."""
 
@@ -145,6 +155,8 @@ class BackOfficeSettings(BaseModel):
     """The most keys in one call."""
     guard: GuardSettings = GuardSettings()
     """How it is protected from us, and we from it."""
+    hook_secret: HookSecret | None = None
+    """What it signs its webhooks with; without one it has none."""
 
     @model_validator(mode="after")
     def _address_is_good(self) -> "BackOfficeSettings":
@@ -271,6 +283,7 @@ __all__ = [
     "AdapterSpec",
     "BackOfficeSettings",
     "HeaderSecret",
+    "HookSecret",
     "Name",
     "PluginError",
     "Secret",

@@ -21,7 +21,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2_048)
     except OSError as error:
-        raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from None
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # the rest is the address again
+        raise PortTaken(f"cannot listen on {host}:{port} ({reason}); choose another with --port") from None
 
 
 class _CappedHead(HttpToolsProtocol):

@@ -1,4 +1,4 @@
-"""The ERP: a web service of 1C:Enterprise, "ЛичныйКабинет", as its base publishes it (see cabinet.wsdl)."""
+"""The ERP: a web service of 1C:Enterprise, "ЛичныйКабинет", as its base publishes it (see shop/cabinet.wsdl)."""
 
 import asyncio
 import base64
@@ -62,7 +62,7 @@ class Erp:
         self._key_ms = key_ms
         self._in_flight = 0
         self._most_in_flight = 0
-        self._wsdl = resources.files("bff.demo").joinpath("cabinet.wsdl").read_text("utf-8")
+        self._wsdl = resources.files("bff.demo").joinpath("shop", "cabinet.wsdl").read_text("utf-8")
         self._operations: dict[str, Callable[[Call, bool], tuple[int, str]]] = {
             _CUSTOMERS: self._customers,
             _LATEST_ORDERS: self._latest_orders,

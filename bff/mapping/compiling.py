@@ -89,8 +89,7 @@ class Compiler:
             if field.required and name not in tables and name not in known
         )
         blank = {
-            **dict.fromkeys(shape.fields),
-            **dict.fromkeys(shape.lists, ()),
+            **dict.fromkeys([*shape.fields, *shape.lists]),
             DEFAULT_CURRENCY: self.currency,
         }
         return self._decoder(fields, lists, blank, shape)

@@ -1,7 +1,8 @@
 """
 What each domain object is made of: the names that a mapping file may give paths for, and how they come together.
 
-A shape's `build` gets the values by name (None where nothing is said; a required one is never None).
+A shape's `build` gets the values by name (None where nothing is said, and for a list that is not mapped; a required
+one is never None).
 """
 
 from collections.abc import Callable, Mapping
@@ -127,8 +128,8 @@ def _order(values: Values) -> Order:
         status=values["status"],
         status_label=values["status_label"],
         total=_money(values, "total"),
-        lines=values["lines"],
-        stages=values["stages"],
+        lines=values["lines"] or (),
+        stages=values["stages"] or (),
     )
 
 
@@ -215,13 +216,15 @@ def _bonus_account(values: Values) -> BonusAccount:
     if values["tier"]:
         remaining = None if values["tier_remaining"] is None else _money(values, "tier_remaining")
         tier = Tier(name=values["tier"], next_name=values["next_tier"], remaining_to_next=remaining)
+    lots = values["lots"]
     return BonusAccount(
         customer=CustomerId(values["customer"]),
         id=values["id"] or values["customer"],
         balance=values["balance"],
         tier=tier,
         pending=values["pending"],
-        lots=tuple(sorted(values["lots"], key=lambda lot: lot.expires_on)),
+        # Not mapped: nobody knows what will burn. That differs from knowing that nothing will.
+        lots=None if lots is None else tuple(sorted(lots, key=lambda lot: lot.expires_on)),
     )
 
 

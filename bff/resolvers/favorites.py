@@ -26,7 +26,11 @@ async def favorites(
     A product that cannot be had costs only itself: one error beside the list tells of it. Where none can be had, that
     is the section's error; but products that the catalogue no longer knows are merely gone.
     """
-    answer = await context.loaders.favorites.load(context.customer)
+    customer = context.customer
+    loader = context.loaders.favorites
+    if with_products:
+        context.loaders.expect_products(loader)
+    answer = await loader.load(customer)
     listed = answer.value
     chosen = page(listed.products, first=first, after=after, key=str)
     if listed.rejected:

@@ -6,17 +6,24 @@ from bff.resolvers.context import Context
 from bff.sources import Answer
 
 
-async def last_order(context: Context) -> Answer[Order] | None:
-    """The last order of the one who asks; None where there is none yet."""
-    answer = await context.loaders.latest_orders.load(context.customer)
+async def last_order(context: Context, *, with_products: bool = True) -> Answer[Order] | None:
+    """The last order of the one who asks; None where there is none yet. `with_products`: its lines' will be wanted."""
+    customer = context.customer
+    loader = context.loaders.latest_orders
+    if with_products:
+        context.loaders.expect_products(loader)
+    answer = await loader.load(customer)
     return None if answer.value is None else Answer(answer.value, answer.as_of, answer.stale)
 
 
-async def order(context: Context, order_id: OrderId) -> Answer[Order]:
+async def order(context: Context, order_id: OrderId, *, with_products: bool = True) -> Answer[Order]:
     """An order of the one who asks, by id. Raises `NotFound`, for another customer's order exactly as for none."""
     customer = context.customer
+    loader = context.loaders.orders
+    if with_products:
+        context.loaders.expect_products(loader)
     try:
-        answer = await context.loaders.orders.load(order_id)
+        answer = await loader.load(order_id)
     except Unknown:
         raise NotFound("there is no such order") from None
     if answer.value.customer != customer or answer.value.id != order_id:

@@ -1,5 +1,6 @@
 """What Strawberry hands to resolvers, typed, and what can be read from it."""
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import strawberry
@@ -16,15 +17,22 @@ def path_of(info: Info) -> Path:
     return path
 
 
-def selected(info: Info) -> frozenset[str]:
-    """Names of the fields asked of this field's value, through fragments; `@skip` and `@include` are not weighed."""
-    names: set[str] = set()
-    todo: list[Selection] = [selection for field in info.selected_fields for selection in field.selections]
-    while todo:
-        selection = todo.pop()
+def selected(info: Info, *path: str) -> frozenset[str]:
+    """
+    Names of the fields asked of this field's value, or of what stands at `path` below it.
+
+    Fragments are looked through; `@skip` and `@include` are not weighed.
+    """
+    fields = [selection for field in info.selected_fields for selection in _fields(field.selections)]
+    for name in path:
+        fields = [below for field in fields if field.name == name for below in _fields(field.selections)]
+    return frozenset(field.name for field in fields)
+
+
+def _fields(selections: list[Selection]) -> Iterator[SelectedField]:
+    for selection in selections:
         match selection:
             case SelectedField():
-                names.add(selection.name)
+                yield selection
             case FragmentSpread() | InlineFragment():
-                todo.extend(selection.selections)
-    return frozenset(names)
+                yield from _fields(selection.selections)

@@ -58,7 +58,8 @@ class OrderLine:
         """Ask the catalogue, for all lines at once."""
         if self.product_id is None:
             return None
-        return Product.of(await products.product(info.context, self.product_id))
+        product = await products.product(info.context, self.product_id)
+        return None if product is None else Product.of(product)
 
     @classmethod
     def of(cls, line: domain.OrderLine) -> "OrderLine":

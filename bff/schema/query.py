@@ -34,7 +34,7 @@ class Dashboard:
     @strawberry.field(description="The last order; null without an error where there is none yet.")
     async def last_order(self, info: Info) -> Order | None:
         """The last order's section."""
-        answer = await orders.last_order(info.context)
+        answer = await orders.last_order(info.context, with_products="product" in selected(info, "lines"))
         return None if answer is None else Order.of(answer)
 
     @strawberry.field(description="Bonuses, and when they burn; null without an error for who is not in the programme.")
@@ -83,4 +83,6 @@ class Query:
     ) -> Node | None:
         """Relay's refetch: orders, for now."""
         _ = info.context.customer
-        return Order.of(await orders.order(info.context, OrderId(local_id(id, "Order"))))
+        with_products = "product" in selected(info, "lines")
+        order_id = OrderId(local_id(id, "Order"))
+        return Order.of(await orders.order(info.context, order_id, with_products=with_products))

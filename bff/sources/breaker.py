@@ -28,7 +28,9 @@ class Breaker:
     _opened_by: BackOfficeError | None = None
     _open_until: float = 0.0
     _pause: float = 0.0
-    _probing: bool = False
+    _probes: int = 0
+    _probing: int = 0
+    """The probe under way, by its number; 0 where there is none."""
 
     def refusal(self, now: float) -> BackOfficeError | None:
         """Why a call may not be made now; None where it may."""
@@ -36,50 +38,57 @@ class Breaker:
             return None
         return self._opened_by
 
-    def begin(self) -> bool:
-        """A call begins, after `refusal` let it; True where it is the probe."""
+    def begin(self) -> int:
+        """A call begins, after `refusal` let it. What this gives goes back with the outcome: not 0 for a probe."""
         if self._opened_by is None:
-            return False
-        self._probing = True
-        return True
+            return 0
+        self._probes += 1
+        self._probing = self._probes
+        return self._probing
 
-    def succeeded(self, now: float, *, probe: bool) -> None:
+    def succeeded(self, now: float, *, probe: int) -> None:
         """A call was answered."""
         if probe:
-            self._close()
+            # A probe while which the breaker was opened anew says nothing any more.
+            if probe == self._probing:
+                self._close()
         elif self._opened_by is None:
             self._note(now, failed=False)
 
-    def failed(self, now: float, error: BackOfficeError, *, probe: bool) -> None:
+    def failed(self, now: float, error: BackOfficeError, *, probe: int) -> None:
         """A call failed in a way that says something about the back office."""
-        if probe or isinstance(error, IntegrityViolation):
-            self._open(now, error)
+        if probe and probe == self._probing:
+            self._open(now, error, min(self._pause * 2, max(self.longest_open_seconds, self.open_seconds)))
+        elif isinstance(error, IntegrityViolation):
+            # Several calls may bring it at once: that is one outage, and the pause does not grow by it.
+            self._open(now, error, max(self._pause, self.open_seconds))
         elif self._opened_by is None:
             self._note(now, failed=True)
             calls = len(self._outcomes)
             if calls >= self.least_calls and self._failures >= self.failure_share * calls:
-                self._open(now, error)
+                self._open(now, error, self.open_seconds)
 
-    def gave_up(self, *, probe: bool) -> None:
+    def gave_up(self, *, probe: int) -> None:
         """A call ended without an outcome: it was cancelled, or not worth counting."""
-        if probe:
-            self._probing = False
+        if probe and probe == self._probing:
+            self._probing = 0
 
     def _note(self, now: float, *, failed: bool) -> None:
         self._outcomes.append((now, failed))
         self._failures += failed
-        while self._outcomes and self._outcomes[0][0] <= now - self.window_seconds:
+        while self._outcomes[0][0] <= now - self.window_seconds:
             self._failures -= self._outcomes.popleft()[1]
 
-    def _open(self, now: float, error: BackOfficeError) -> None:
-        self._pause = min(max(self._pause * 2, self.open_seconds), self.longest_open_seconds)
-        self._opened_by = error
-        self._open_until = now + self._pause
-        self._probing = False
+    def _open(self, now: float, error: BackOfficeError, pause: float) -> None:
+        # Without its traceback, whose frames hold the answer: it is kept as long as this is open.
+        self._opened_by = error.anew()
+        self._pause = pause
+        self._open_until = now + pause
+        self._probing = 0
 
     def _close(self) -> None:
         self._opened_by = None
-        self._probing = False
+        self._probing = 0
         self._pause = 0.0
         self._outcomes.clear()
         self._failures = 0

@@ -10,17 +10,13 @@ from bff.domain.clock import Clock
 from bff.errors import (
     AdapterBroken,
     BackOfficeError,
-    BadReply,
     IntegrityViolation,
-    Refused,
     TimedOut,
-    TooLarge,
     Unknown,
-    Upstream,
 )
 from bff.ports import Batch
 from bff.sources.answer import Answer
-from bff.sources.guard import Guard
+from bff.sources.guard import MAY_BE_ONE_KEYS_FAULT, Guard
 from bff.sources.outage import OutageLog
 
 log = structlog.get_logger("kabinet.sources")
@@ -29,10 +25,6 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Outcome: TypeAlias = Answer[V] | BackOfficeError
-
-MAY_BE_ONE_KEYS_FAULT = (Upstream, BadReply, TooLarge, Refused)
-"""Errors of a whole call that one bad key in it may have brought about."""
-
 
 V_contra = TypeVar("V_contra", contravariant=True)
 
@@ -92,27 +84,34 @@ class Fetcher(Generic[K, V]):
 
     async def _fetch(self, keys: Sequence[K]) -> dict[K, Outcome[V]]:
         """Ask; where the call as a whole fails, and one key may be to blame, look for it by halves."""
+        until = asyncio.get_running_loop().time() + self._guard.seconds
         found = await self._attempt(keys)
-        if not isinstance(found, BackOfficeError):
-            return found
-        if len(keys) == 1 or not isinstance(found, MAY_BE_ONE_KEYS_FAULT) or not self._guard.courtesy.spend():
-            return dict.fromkeys(keys, found)
+        return await self._by_halves(keys, found, until) if isinstance(found, BackOfficeError) else found
+
+    async def _by_halves(self, keys: Sequence[K], error: BackOfficeError, until: float) -> dict[K, Outcome[V]]:
+        """
+        Outcomes of keys that have failed together.
+
+        A halving is two more calls. It costs as much of the budget as a retry, and none begins after `until`: nobody
+        waits for so long.
+        """
+        if len(keys) == 1 or not isinstance(error, MAY_BE_ONE_KEYS_FAULT):
+            return dict.fromkeys(keys, error)
+        if asyncio.get_running_loop().time() >= until or not self._guard.courtesy.spend():
+            return dict.fromkeys(keys, error)
         middle = len(keys) // 2
-        halves = [keys[:middle], keys[middle:]]
-        outcomes = [await self._attempt(half) for half in halves]
-        if all(isinstance(outcome, BackOfficeError) for outcome in outcomes):
-            return dict.fromkeys(keys, found)  # It is not one key: the back office fails.
+        outcomes = [(half, await self._attempt(half, searching=True)) for half in (keys[:middle], keys[middle:])]
         together: dict[K, Outcome[V]] = {}
-        for half, outcome in zip(halves, outcomes, strict=True):
-            if not isinstance(outcome, BackOfficeError):
-                together |= outcome
-            elif len(half) == 1:
-                together[half[0]] = outcome
-            else:
-                together |= await self._fetch(half)
+        if all(isinstance(outcome, BackOfficeError) for _, outcome in outcomes):
+            # It is not one key: the back office fails.
+            for half, outcome in outcomes:
+                together |= dict.fromkeys(half, outcome if isinstance(outcome, IntegrityViolation) else error)
+            return together
+        for half, outcome in outcomes:
+            together |= await self._by_halves(half, outcome, until) if isinstance(outcome, BackOfficeError) else outcome
         return together
 
-    async def _attempt(self, keys: Sequence[K]) -> dict[K, Outcome[V]] | BackOfficeError:
+    async def _attempt(self, keys: Sequence[K], *, searching: bool = False) -> dict[K, Outcome[V]] | BackOfficeError:
         """One guarded call: outcomes by key, or why it failed as a whole."""
 
         async def ask() -> dict[K, Outcome[V]]:
@@ -139,7 +138,7 @@ class Fetcher(Generic[K, V]):
                 raise AdapterBroken(message, back_office=self.back_office) from None
 
         try:
-            outcomes = await self._guard.call(ask)
+            outcomes = await self._guard.call(ask, searching=searching)
         except BackOfficeError as error:
             if isinstance(error, IntegrityViolation):
                 # No traceback: its frames hold the answer.

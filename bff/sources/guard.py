@@ -17,6 +17,7 @@ from bff.errors import (
     BadReply,
     Busy,
     IntegrityViolation,
+    Refused,
     SignInRefused,
     TimedOut,
     TooLarge,
@@ -35,6 +36,9 @@ COUNTED = (*OUTAGES, IntegrityViolation)
 
 WORTH_RETRYING = (Unavailable, Upstream)
 """A read may be made again at once; what timed out, is busy or makes no sense will do so again."""
+
+MAY_BE_ONE_KEYS_FAULT = (Upstream, BadReply, TooLarge, Refused)
+"""Errors of a whole call that one bad key in it may have brought about."""
 
 SLOW_SHARE = 0.8
 """A call that took more of its limit than this counts as a failure, though its answer is used."""
@@ -63,7 +67,7 @@ class Courtesy:
     def heed(self, now: float, error: Busy) -> None:
         """Remember a `Retry-After`."""
         if error.retry_after:
-            self.pause = error
+            self.pause = error.anew()
             self.pause_until = now + min(error.retry_after, MAX_PAUSE_SECONDS)
 
     def earn(self) -> None:
@@ -97,11 +101,12 @@ class Guard:
         now = asyncio.get_running_loop().time()
         return self.courtesy.refusal(now) or self.breaker.refusal(now)
 
-    async def call(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, ask: Callable[[], Awaitable[T]], *, searching: bool = False) -> T:
         """
         Make one call. Raises what `ask` raises, `TimedOut`, or, without a call, what `refusal` says.
 
-        `ask` may be called twice.
+        `ask` may be called twice. Not so while `searching` for a key that fails others: then errors worth searching
+        are expected, and do not count against the back office.
         """
         if (refusal := self.refusal()) is not None:
             raise refusal.anew()
@@ -110,12 +115,14 @@ class Guard:
         started = loop.time()
         limit = self.seconds * (PROBE_SHARE if probe else 1.0)
         try:
-            answer = await self._attempts(ask, started + limit)
+            answer = await self._attempts(ask, started + limit, may_retry=not probe and not searching)
         except BackOfficeError as error:
             now = loop.time()
             if isinstance(error, Busy):
                 self.courtesy.heed(now, error)
-            if isinstance(error, COUNTED):
+            if searching and isinstance(error, MAY_BE_ONE_KEYS_FAULT):
+                self.breaker.gave_up(probe=probe)
+            elif isinstance(error, COUNTED):
                 self.breaker.failed(now, error, probe=probe)
             else:
                 self.breaker.succeeded(now, probe=probe)
@@ -131,16 +138,19 @@ class Guard:
             self.breaker.succeeded(now, probe=probe)
         return answer
 
-    async def _attempts(self, ask: Callable[[], Awaitable[T]], deadline: float) -> T:
+    async def _attempts(self, ask: Callable[[], Awaitable[T]], deadline: float, *, may_retry: bool) -> T:
         try:
             async with asyncio.timeout_at(deadline):
                 self.courtesy.earn()
                 try:
                     return await ask()
                 except WORTH_RETRYING:
-                    if not self.courtesy.spend():
+                    if not may_retry or not self.courtesy.spend():
                         raise
-                await asyncio.sleep(self.pause())
+                    await asyncio.sleep(self.pause())
+                    if self.refusal() is not None:
+                        # Others have learnt meanwhile that it is to be left alone.
+                        raise
                 return await ask()
         except TimeoutError:
             raise TimedOut("no answer within the call's limit", back_office=self.back_office) from None

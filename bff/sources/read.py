@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from bff.domain.clock import Clock
+from bff.errors import BadReply
 from bff.sources.ages import Ages
 from bff.sources.answer import Answer
 from bff.sources.cache import AllMarks, Cache
@@ -66,9 +67,16 @@ class Keeping(Generic[K, V]):
     async def after(self, answers: Mapping[K, Answer[V]], before: tuple[AllMarks, float]) -> None:
         """After it has answered: keep the answers."""
         marks, began = before
-        await self.cache.put(
-            {self.place(key): self._entry(key, answer, began) for key, answer in answers.items()}, marks
-        )
+        entries: dict[Place, Entry] = {}
+        for key, answer in answers.items():
+            try:
+                entries[self.place(key)] = self._entry(key, answer, began)
+            except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+                # Half a character, or a value of no type of ours, from a careless adapter: it is shown and not kept.
+                log.error(  # noqa: TRY400 (a traceback may hold the value)
+                    "answer cannot be kept", kind=type(answer.value).__name__, error=type(error).__name__
+                )
+        await self.cache.put(entries, marks)
 
     def answer(self, key: K, entry: Entry, *, stale: bool) -> Answer[V] | None:
         """What an entry says; None where it is not this key's, or cannot be read."""
@@ -76,11 +84,12 @@ class Keeping(Generic[K, V]):
             return None
         try:
             value: V = self._decode(entry.body)
-        except (msgspec.MsgspecError, ValueError):
+            as_of = datetime.fromtimestamp(entry.as_of, UTC)
+        except (msgspec.MsgspecError, ValueError, OverflowError, OSError):
             return None
-        if entry.owner and value is not None and getattr(value, "customer", None) != entry.owner:
+        if value is not None and getattr(value, "customer", None) != (entry.owner or None):
             return None
-        return Answer(value, datetime.fromtimestamp(entry.as_of, UTC), stale)
+        return Answer(value, as_of, stale)
 
     def wants_refresh_early(self, entry: Entry, now: float) -> bool:
         """
@@ -132,6 +141,7 @@ class Read(Generic[K, V]):
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._refreshing: dict[K, asyncio.Task[None]] = {}
+        self._closed = False
 
     async def __call__(self, keys: Sequence[K], *, deadline: float) -> dict[K, Outcome[V]]:
         """Answers to `keys`, each once. `deadline` is in the event loop's time."""
@@ -163,7 +173,8 @@ class Read(Generic[K, V]):
         return found
 
     async def close(self) -> None:
-        """Give up what is being refreshed."""
+        """Give up what is being refreshed, and begin nothing any more."""
+        self._closed = True
         tasks = list(self._refreshing.values())
         for task in tasks:
             task.cancel()
@@ -174,18 +185,20 @@ class Read(Generic[K, V]):
         if not isinstance(outcome, OUTAGES):
             return False
         assert self._keeping is not None  # noqa: S101 (without it nothing is old)
-        return self._keeping.stale_for_bad_values or not outcome.of_one_key
+        is_bad_value = outcome.of_one_key and isinstance(outcome, BadReply)
+        return self._keeping.stale_for_bad_values or not is_bad_value
 
     async def _checked(self, keeping: Keeping[K, V], key: K, entry: Entry, *, stale: bool) -> Answer[V] | None:
         answer = keeping.answer(key, entry, stale=stale)
         if answer is None:
             # Somebody else's, or not of this version: neither may be there. It goes, and somebody should look.
             log.error("cache entry refused", back_office=self.back_office, read=self.name)
-            await keeping.cache.drop(keeping.place(key).tags)
+            # By the narrowest tag: all of a catalogue need not go for one entry.
+            await keeping.cache.drop(keeping.place(key).tags[-1:])
         return answer
 
     def _refresh_behind(self, keeping: Keeping[K, V], key: K) -> None:
-        if key in self._refreshing:
+        if self._closed or key in self._refreshing:
             return
         task = asyncio.get_running_loop().create_task(self._refresh(keeping, key))
         self._refreshing[key] = task

@@ -22,14 +22,13 @@ from bff.domain import (
 from bff.domain.clock import Clock
 from bff.plugins import Adapter, BackOfficeSettings, SettingsFault
 from bff.ports import Promotions
-from bff.sources.ages import Freshness
 from bff.sources.breaker import Breaker
-from bff.sources.cache import Cache
 from bff.sources.fetching import Fetcher
 from bff.sources.guard import Courtesy, Guard
 from bff.sources.outage import OutageLog
 from bff.sources.read import EVERYBODY, Keeping, Read
 from bff.sources.sharing import Lane, Slots
+from bff.sources.storage import Storage
 from bff.sources.tier import Place
 
 
@@ -84,7 +83,7 @@ class Sources:
     offers: tuple[OfferSource, ...] = ()
     made: tuple[Read[Any, Any], ...] = ()
     slots: tuple[Slots, ...] = ()
-    storage: "Storage | None" = None
+    storage: Storage | None = None
 
     async def close(self) -> None:
         """Give up what is under way, and let go of what is kept."""
@@ -143,15 +142,6 @@ SECTIONS: Mapping[str, tuple[_Method, ...]] = {
 
 PROMOTIONS = _Method("promotions", "promotions", OfferList, owned=False)
 PERSONAL_OFFERS = _Method("personal_offers", "personal_offers", OfferList)
-
-
-@dataclass(frozen=True, slots=True)
-class Storage:
-    """Where answers are kept, and how long. `shop` keeps shops apart that share a Redis."""
-
-    cache: Cache
-    freshness: Freshness
-    shop: str = "shop"
 
 
 class _Office:
@@ -262,10 +252,11 @@ class _Router:
         if self._storage is None or method.value_type is None:
             return None
         shop, name = self._storage.shop, method.name
+        # The narrowest tag stands last: see `Read`.
 
         def own(key: Any) -> Place:
             owner = str(method.key(key))
-            kept = key.id if isinstance(key, BonusAccount) else owner
+            kept = f"{owner}:{key.id}" if isinstance(key, BonusAccount) else owner
             return Place(f"{shop}:{name}:{office.name}:{kept}", (f"customer:{owner}", f"{section}:{owner}"))
 
         def shared(key: Any) -> Place:

@@ -12,12 +12,18 @@ nobody: what is under way goes on, what still waits for nobody is taken out.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import Any, Generic, TypeVar
 
-from bff.errors import BackOfficeError, Busy, TimedOut, Unavailable
+import structlog
+
+from bff.errors import AdapterBroken, BackOfficeError, Busy, TimedOut, Unavailable
+
+log = structlog.get_logger("kabinet.sources")
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -29,6 +35,8 @@ class _Flight(Generic[R]):
 
     future: asyncio.Future[R | BackOfficeError]
     waiters: int = 0
+    group: int = 0
+    """What it was asked for together with."""
 
 
 class Slots:
@@ -41,6 +49,7 @@ class Slots:
         self.free = calls
         self.waiting = 0
         self.under_way = 0
+        self.closed = False
         self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,15 +76,20 @@ class Slots:
             self.free -= 1
             task = asyncio.get_running_loop().create_task(lane.run(keys))
             self._tasks.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(partial(self._done, lane, keys))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, lane: "Lane[Any, Any]", keys: Sequence[Any], task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.free += 1
+        # Here and not in the call's own task: one that is cancelled before its first step runs none of its lines.
+        lane.land(keys, None if task.cancelled() else task.exception())
         self.schedule()
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Give up what waits and what is under way, and begin nothing any more."""
+        self.closed = True
+        for lane in self._lanes:
+            lane.give_up()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -85,8 +99,7 @@ class Lane(Generic[K, R]):
     """
     One port method's keys. `ask` makes one call; it must give every key an outcome and raise nothing but cancellation.
 
-    `batch` is the most keys of one call. With `shared` off, keys of different requests are never put together (and
-    nothing is joined): each `load` is a call of its own.
+    `batch` is the most keys of one call. What `refusal` gives is the outcome of keys that are not under way already.
     """
 
     def __init__(
@@ -102,38 +115,39 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
-        self._groups: deque[list[tuple[K, _Flight[R]]]] = deque()
-        """Keys that wait, as they were asked for together; some may have left."""
+        self._groups: OrderedDict[int, dict[K, None]] = OrderedDict()
+        """Keys that wait, as they were asked for together, by a running number; those who leave are taken out."""
+        self._numbers = count()
         self._under_way: dict[K, _Flight[R]] = {}
         slots.add(self)
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
-        together: list[tuple[K, _Flight[R]]] = []
-        flights = {key: self._board(key, together) for key in dict.fromkeys(keys)}
-        self._groups.extend(together[start : start + self.batch] for start in range(0, len(together), self.batch))
-        found: dict[K, R | BackOfficeError] = {
-            key: flight for key, flight in flights.items() if isinstance(flight, BackOfficeError)
-        }
-        boarded = {key: flight for key, flight in flights.items() if isinstance(flight, _Flight)}
-        for flight in boarded.values():
-            flight.waiters += 1
+        late = TimedOut("no answer before the deadline", back_office=self._slots.back_office)
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            return dict.fromkeys(keys, late)
+        found: dict[K, R | BackOfficeError] = {}
+        boarded: dict[K, _Flight[R]] = {}
+        new: list[K] = []
+        for key in dict.fromkeys(keys):
+            flight = self._board(key, new)
+            if isinstance(flight, BackOfficeError):
+                found[key] = flight
+            else:
+                boarded[key] = flight
+                flight.waiters += 1
+        self._group(new)
         self._slots.schedule()
         try:
-            if len(boarded) == 1:
-                (future,) = (flight.future for flight in boarded.values())
-                await asyncio.wait_for(asyncio.shield(future), deadline - asyncio.get_running_loop().time())
-            elif boarded:
-                left = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait([flight.future for flight in boarded.values()], timeout=max(left, 0))
-        except TimeoutError:
-            pass
+            if boarded:
+                # This leaves the futures alone when it is cancelled or late: others may wait for them.
+                await asyncio.wait([flight.future for flight in boarded.values()], timeout=left)
         finally:
             for key, flight in boarded.items():
                 flight.waiters -= 1
                 if not flight.waiters:
                     self._leave(key, flight)
-        late = TimedOut("no answer before the deadline", back_office=self._slots.back_office)
         for key, flight in boarded.items():
             found[key] = flight.future.result() if flight.future.done() else late
         return found
@@ -142,51 +156,84 @@ class Lane(Generic[K, R]):
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
         keys: list[K] = []
         while self._groups and len(keys) < share:
-            # A key that was left and asked for again stands in two groups, with a flight of its own in each.
-            group = [(key, flight) for key, flight in self._groups[0] if self.waiting.get(key) is flight]
+            number, group = next(iter(self._groups.items()))
             if keys and len(keys) + len(group) > self.batch:
                 break
-            self._groups.popleft()
-            for key, flight in group:
-                self._under_way[key] = flight
-                del self.waiting[key]
-                keys.append(key)
+            del self._groups[number]
+            keys += group
+        for key in keys:
+            self._under_way[key] = self.waiting.pop(key)
         self._slots.waiting -= len(keys)
         self._slots.under_way += len(keys)
         return keys
 
-    async def run(self, keys: list[K]) -> None:
+    async def run(self, keys: Sequence[K]) -> None:
         """Make the call, and tell everybody."""
-        try:
-            outcomes = await self._ask(keys)
-            for key in keys:
-                self._under_way[key].future.set_result(outcomes[key])
-        finally:
-            for key in keys:
-                flight = self._under_way.pop(key)
-                if not flight.future.done():
-                    # Given up (the service stops) or broken. An error and no cancellation: that would come out of the
-                    # loaders' batch as if they were cancelled themselves, and leave their waiters hanging.
-                    flight.future.set_result(Unavailable("the call was given up", back_office=self._slots.back_office))
-            self._slots.under_way -= len(keys)
+        outcomes = await self._ask(keys)
+        for key in keys:
+            self._under_way[key].future.set_result(outcomes[key])
 
-    def _board(self, key: K, together: list[tuple[K, _Flight[R]]]) -> _Flight[R] | BackOfficeError:
-        """Join the key where it is asked for already, or let it wait; new ones are added to `together`."""
+    def land(self, keys: Sequence[K], error: BaseException | None) -> None:
+        """
+        The call is over; `error` is what came out of it. Whoever has got nothing gets an error.
+
+        Never a cancellation: that would come out of the loaders' batch as if they were cancelled themselves, and leave
+        their waiters hanging.
+        """
+        where = self._slots.back_office
+        failure: BackOfficeError = Unavailable("the call was given up", back_office=where)
+        if error is not None:
+            log.error("call broken", back_office=where, exc_info=error)
+            failure = AdapterBroken(f"the call ended with {type(error).__name__}", back_office=where)
+        for key in keys:
+            flight = self._under_way.pop(key)
+            if not flight.future.done():
+                flight.future.set_result(failure)
+        self._slots.under_way -= len(keys)
+
+    def give_up(self) -> None:
+        """Nothing that waits will be asked for any more."""
+        stopping = self._stopping()
+        for flight in self.waiting.values():
+            flight.future.set_result(stopping)
+        self._slots.waiting -= len(self.waiting)
+        self.waiting.clear()
+        self._groups.clear()
+
+    def _board(self, key: K, new: list[K]) -> _Flight[R] | BackOfficeError:
+        """Join the key where it is asked for already, or let it wait; then it is added to `new`."""
         flight = self._under_way.get(key) or self.waiting.get(key)
         if flight is not None:
             return flight
+        if self._slots.closed:
+            return self._stopping()
         if (refusal := self._refusal()) is not None:
             return refusal
         if self._slots.waiting >= self._slots.queue:
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
         flight = self.waiting[key] = _Flight(asyncio.get_running_loop().create_future())
         self._slots.waiting += 1
-        together.append((key, flight))
+        new.append(key)
         return flight
 
+    def _group(self, together: Sequence[K]) -> None:
+        """Keep together what was asked for together, as far as it fits into a call."""
+        for start in range(0, len(together), self.batch):
+            number = next(self._numbers)
+            self._groups[number] = dict.fromkeys(together[start : start + self.batch])
+            for key in self._groups[number]:
+                self.waiting[key].group = number
+
     def _leave(self, key: K, flight: _Flight[R]) -> None:
-        if self.waiting.get(key) is flight:
-            del self.waiting[key]
-            self._slots.waiting -= 1
-            if not self.waiting:
-                self._groups.clear()
+        """Nobody waits for the key any more: where it is not under way it need not be asked for."""
+        if self.waiting.get(key) is not flight:
+            return
+        del self.waiting[key]
+        self._slots.waiting -= 1
+        group = self._groups[flight.group]
+        del group[key]
+        if not group:
+            del self._groups[flight.group]
+
+    def _stopping(self) -> BackOfficeError:
+        return Unavailable("the service stops", back_office=self._slots.back_office)

@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from bff.errors import BadUserInput, Code, KabinetError
 from bff.resolvers.context import Notice
-from bff.web.messages import message
+from bff.web.messages import PARTLY, message
 
 log = structlog.get_logger("kabinet.web")
 
@@ -19,7 +19,8 @@ Entry = dict[str, Any]
 def execution_errors(errors: Iterable[GraphQLError], notices: Iterable[Notice], language: str) -> list[Entry]:
     """Entries for what went wrong while a request was executed, and for what was missing on the side."""
     entries = [_execution_error(error, language) for error in errors]
-    return entries + [_entry(notice.error, list(notice.path), language) for notice in notices]
+    beside = [_entry(notice.error, list(notice.path), language) for notice in notices]
+    return entries + [{**entry, "message": PARTLY[language]} for entry in beside]
 
 
 def internal_error(cause: BaseException, language: str, path: list[str | int] | None = None) -> Entry:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLSchema, execute
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute, get_operation_ast
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -104,7 +104,7 @@ class GraphQLEndpoint:
         answer, errors = _answer(result, context, language)
         log.info(
             "operation",
-            name=asked.operation_name and asked.operation_name[:MAX_NAME_LOGGED],
+            name=_name(document, asked),
             milliseconds=round((perf_counter() - started) * 1000, 1),
             codes=sorted({entry["extensions"]["code"] for entry in errors}),
         )
@@ -120,6 +120,12 @@ class GraphQLEndpoint:
         if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("one header `Authorization: Bearer …` is expected")
         return self._verifier.verify(token.strip())
+
+
+def _name(document: DocumentNode, asked: _Asked) -> str | None:
+    """The name of the operation that was run, for the log; None where it has none."""
+    operation = get_operation_ast(document, asked.operation_name)
+    return operation.name.value[:MAX_NAME_LOGGED] if operation and operation.name else None
 
 
 def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[dict[str, Any], list[Entry]]:

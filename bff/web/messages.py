@@ -24,6 +24,12 @@ MESSAGES: Mapping[Code, Mapping[str, str]] = {
     Code.INTERNAL: {"ru": "Что-то сломалось, мы уже знаем.", "en": "Something broke; we know of it."},
 }
 
+PARTLY: Mapping[str, str] = {
+    "ru": "Часть данных сейчас недоступна.",
+    "en": "Part of this is unavailable right now.",
+}
+"""For an error beside a value that is there, whatever the code."""
+
 
 def message(code: Code, language: str) -> str:
     """The words for a code."""

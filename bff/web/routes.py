@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bff.web.graphiql_page import BUILD, Assets, GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
+from bff.web.hooks import Hooks
 
 
 class NotStored:
@@ -29,7 +30,9 @@ class NotStored:
         await self._app(scope, receive, marked)
 
 
-def routes(endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, back_offices: Iterable[str]) -> list[BaseRoute]:
+def routes(
+    endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, hooks: Hooks, back_offices: Iterable[str]
+) -> list[BaseRoute]:
     """Every route. GraphiQL is served where it is given, to who asks for a page."""
     ready = {"status": "ready", "back_offices": sorted(back_offices)}
 
@@ -40,6 +43,9 @@ def routes(endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, back_office
             return await graphiql(request)
         return PlainTextResponse("POST a GraphQL request as JSON.\n", status_code=405, headers={"Allow": "POST"})
 
+    async def hook(request: Request) -> Response:
+        return await hooks(request)
+
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
@@ -48,6 +54,7 @@ def routes(endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, back_office
 
     found: list[BaseRoute] = [
         Route("/graphql", graphql, methods=["GET", "POST"]),
+        Route("/hooks/{back_office}", hook, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]

@@ -49,7 +49,7 @@ def http() -> Iterator[httpx2.Client]:
 @pytest.fixture(scope="session")
 def wsdl() -> zeep.Client:
     """zeep's view of the shipped WSDL; nothing is fetched."""
-    path = Path(bff.demo.__file__).parent / "cabinet.wsdl"
+    path = Path(bff.demo.__file__).parent / "shop" / "cabinet.wsdl"
     settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_external=True)
     return zeep.Client(str(path), settings=settings)  # type: ignore[no-untyped-call]  # zeep is typed in part
 

@@ -64,9 +64,8 @@ def _load_settings(raw: dict[str, Any], folder: Path) -> None:
     """The demo's files and those that fragments name lie beside the settings."""
     shop = folder / "shop"
     shop.mkdir(parents=True)
-    for mapping in ("erp.toml", "cms.toml"):
-        (shop / mapping).write_bytes((SHOP / mapping).read_bytes())
-    (folder / "cabinet.wsdl").write_bytes((SHOP.parent / "cabinet.wsdl").read_bytes())
+    for name in ("erp.toml", "cms.toml", "cabinet.wsdl"):
+        (shop / name).write_bytes((SHOP / name).read_bytes())
     (shop / "ca.pem").write_text(_one_authority(), encoding="ascii")
     keys = KeySet([ECKey.generate_key("P-256", {"kid": "1", "use": "sig"})]).as_dict(private=False)
     (shop / "jwks.json").write_text(json.dumps(keys), encoding="ascii")

@@ -39,7 +39,8 @@ class OneCAdapter:
                 f"the live WSDL has no operation {', '.join(missing)}, which the mapping names",
                 back_office=self._back_office,
             )
-        return f"its WSDL has {len(live)} operations, among them all {len(needed)} that the mapping names"
+        operations = "1 operation" if len(live) == 1 else f"{len(live)} operations"
+        return f"its WSDL has {operations}, among them all {len(needed)} that the mapping names"
 
 
 def build(back_office: str, settings: OneCSettings, clients: HttpClients) -> Adapter:

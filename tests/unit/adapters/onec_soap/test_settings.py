@@ -144,7 +144,7 @@ def test_settings(tmp_path: Path) -> None:
 
 def test_the_demos_files_fit_each_other() -> None:
     demo = Path(__file__).parents[4] / "bff" / "demo"
-    raw = {"adapter": "onec_soap", "address": "https://1c.test/ws", "wsdl": "../cabinet.wsdl", "mapping": "erp.toml"}
+    raw = {"adapter": "onec_soap", "address": "https://1c.test/ws", "wsdl": "cabinet.wsdl", "mapping": "erp.toml"}
     settings = spec.settings_from({**raw, "user": "u", "password": "p"}, demo / "shop")
     assert spec.build("erp", settings, HttpClients()).ports == {"profiles", "orders"}
 
