@@ -6,7 +6,7 @@ All of them are checked together and every fault is listed at once; a secret nev
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
@@ -208,16 +208,16 @@ def read_settings(
 
 def _without(wrong: frozenset[str], merged: Mapping[str, Any], folder: Path) -> Settings:
     """What is right in the settings: defaults stand for wrong tables; of back offices, the tables that are tables."""
-    right = {name: table for name, table in merged.items() if name not in wrong}
-    settings = Settings.model_validate(
-        # What has no default is put in its place below.
-        {"identity": IdentitySettings.model_construct(issuer="", audience=""), **right, "back_offices": {"none": {}}},
-        context={"folder": folder},
-    )
+    right: dict[str, Any] = {
+        name: cast("type[BaseModel]", about.annotation).model_validate(merged[name], context={"folder": folder})
+        for name, about in Settings.model_fields.items()
+        if name in merged and name not in {*wrong, "back_offices"}
+    }
     tables = merged.get("back_offices")
     found = tables if isinstance(tables, Mapping) else {}
-    return settings.model_copy(
-        update={"back_offices": {name: table for name, table in found.items() if isinstance(table, dict)}}
+    return Settings.model_construct(
+        **{"identity": IdentitySettings.model_construct(), **right},
+        back_offices={name: table for name, table in found.items() if isinstance(table, dict)},
     )
 
 
@@ -235,6 +235,12 @@ def faults_of(error: ValidationError, prefix: str = "") -> list[str]:
                 message = "there is no such setting"
         lines.append(f"{name}: {message}")
     return lines
+
+
+def no_adapter(name: object, installed: Iterable[str]) -> str:
+    """What is wrong with a back office's `adapter`."""
+    wrong = "is missing" if name is None else f"there is no adapter {name!r}"
+    return f"{wrong}; installed: {', '.join(sorted(installed))}"
 
 
 def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

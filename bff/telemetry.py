@@ -6,26 +6,74 @@ from typing import Literal
 
 import structlog
 
+Form = Literal["console", "json"]
 
-def configure_logging(form: Literal["console", "json"]) -> None:
-    """Set up structlog for the process; everything goes to stderr, so that commands can print answers to stdout."""
+
+def configure_logging(form: Form) -> None:
+    """
+    Set up logs for the process: ours, and what libraries log, in one form.
+
+    Everything goes to stderr, so that commands can print answers to stdout.
+    """
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _take_over(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
+        )
+    )
     # The HTTP client logs every address with its query at INFO: customers' ids do not belong into a log.
     for name in ("httpx2", "httpx", "httpcore2", "zeep"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def say_ready(text: str, form: Form) -> None:
+    """Say where the service is: an event for machines, a plain line for people."""
+    if form == "json":
+        structlog.get_logger("kabinet.serving").info(text)
+    else:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what is stderr at the time, as structlog does."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 (as every handler does: a log that fails stops nothing)
+            self.handleError(record)
+
+
+def _take_over(formatter: logging.Formatter) -> None:
+    """Let the standard library's logs, and Python's warnings, come out by a formatter, and nowhere else."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _ToStderr)]:
+        root.removeHandler(handler)
+    ours = _ToStderr()
+    ours.setFormatter(formatter)
+    root.addHandler(ours)
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)

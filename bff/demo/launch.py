@@ -174,7 +174,11 @@ def _process(name: OfficeName, options: Options) -> Iterator[subprocess.Popen[by
     """Start an office; see to it that it is gone afterwards, whatever happens."""
     words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", "bff.demo", name, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "bff.demo", name, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Ctrl-C in a terminal goes to all processes of a session: an office ends when we end it.
+        start_new_session=True,
     )
     try:
         yield process

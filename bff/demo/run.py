@@ -1,25 +1,30 @@
 """`kabinet demo`: the three offices, and the cabinet in front of them."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bff.app import Cabinet, assemble, create_app
 from bff.config import LoadedSettings, load_settings, merge
 from bff.demo.launch import DemoOffice, DemoOffices, demo_offices
 from bff.demo.secret import demo_secret
 from bff.http import HttpClients, HttpLimits
 from bff.identity import sign_token
-from bff.serving import Server, listen
-from bff.web.graphiql_page import BUILD, READY_QUERY
+
+if TYPE_CHECKING:
+    from bff.app import Cabinet
+
+# What serves is imported where it is needed: `kabinet token` wants only the settings.
+# ruff: noqa: PLC0415
 
 DEMO_CUSTOMER = "c-1001"
+DRAIN_SECONDS = 2
 DEMO_PASSWORD = "demo"  # noqa: S105 (it guards invented data on this machine)
 
 
@@ -61,8 +66,14 @@ def demo_headers(customer: str = DEMO_CUSTOMER) -> dict[str, str]:
 
 def run_demo(port: int, say: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises `PortTaken` or `OfficeNotStarted`."""
+    from bff.app import assemble, create_app
+    from bff.serving import Server, listen
+
     with listen("127.0.0.1", port) as listening:
         ports = (port + 1, port + 2, port + 3) if port else (0, 0, 0)
+        for each in ports:
+            # Taken here for a moment: an office that finds its port busy could only say so in its own process.
+            listen("127.0.0.1", each).close()
         port = listening.getsockname()[1]
         with demo_offices(ports=ports) as offices:
             cabinet = assemble(demo_settings(offices, port=port))
@@ -71,10 +82,16 @@ def run_demo(port: int, say: Callable[[str], None]) -> None:
             def announce() -> None:
                 say(_welcome(port, offices))
 
-            Server(app, drain_seconds=cabinet.loaded.settings.server.drain_seconds, announce=announce).run([listening])
+            try:
+                Server(app, drain_seconds=DRAIN_SECONDS, announce=announce).run([listening])
+            finally:
+                # What is left takes no time: a second Ctrl-C must not cut it short with a traceback.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _welcome(port: int, offices: DemoOffices) -> str:
+    from bff.web.graphiql_page import BUILD
+
     lines = [
         f"kabinet demo is ready: open http://127.0.0.1:{port}/graphql",
         "",
@@ -83,7 +100,10 @@ def _welcome(port: int, offices: DemoOffices) -> str:
         "Break one, and ask again:",
         f'  curl -X POST {offices.loyalty.address}/_demo/faults -d \'{{"fail": "hang"}}\'',
         f"  curl -X POST {offices.loyalty.address}/_demo/faults -d '{{}}'",
-        "A token for another customer: kabinet token --customer c-1003",
+        "",
+        "What was asked for lately is kept, so a broken office's sections stay for a while, older ones with",
+        '"stale": true (bonuses: 30 seconds as they are, stale for up to 5 minutes). Who has not been asked for yet',
+        "is not kept. A token for another customer: kabinet token --customer c-1003",
     ]
     if not (BUILD / "graphiql.js").is_file():
         lines += ["", "GraphiQL's own build is absent, so its page needs a CDN; scripts/graphiql builds it."]
@@ -91,8 +111,11 @@ def _welcome(port: int, offices: DemoOffices) -> str:
 
 
 @contextmanager
-def serving(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, str]] = dict) -> Iterator[str]:
+def serving(cabinet: "Cabinet", *, graphiql_headers: Callable[[], Mapping[str, str]] = dict) -> Iterator[str]:
     """Serve a cabinet from a thread for as long as the context lasts; gives its address."""
+    from bff.app import create_app
+    from bff.serving import Server, listen
+
     ready = threading.Event()
     with listen("127.0.0.1", 0) as listening:
         app = create_app(cabinet, graphiql_headers=graphiql_headers)
@@ -111,11 +134,15 @@ def serving(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, str
 
 def run_once(customer: str = DEMO_CUSTOMER) -> dict[str, Any]:
     """Start everything on free ports, ask for a customer's dashboard over HTTP, stop everything; gives the answer."""
+    from bff.app import assemble
+
     with demo_offices() as offices, serving(assemble(demo_settings(offices))) as address:
         return asyncio.run(_ask(address, customer))
 
 
 async def _ask(address: str, customer: str) -> dict[str, Any]:
+    from bff.web.graphiql_page import READY_QUERY
+
     client = HttpClients().open("kabinet", address, HttpLimits(total_seconds=10))
     headers = {**demo_headers(customer), "Content-Type": "application/json"}
     try:

@@ -24,7 +24,7 @@ from lxml import etree
 from bff.app import assemble
 from bff.config import load_settings
 from bff.schema import graphql_schema
-from tests.docs import packages, settings
+from tests.docs import bsl, packages, settings
 from tests.docs.blocks import ROOT, Block
 from tests.docs.compare import assert_same, assert_shown, shows
 
@@ -80,15 +80,13 @@ class Runner:
                 self._toml(block)
             case "python" if not file:
                 return self._program(block, after, [sys.executable], "block.py")
-            case "python":
-                compile(block.text, block.place, "exec")
             case "javascript":
                 node = shutil.which("node")
                 return self._program(block, after, [node], "block.mjs") if node else after_is_output(after)
-            case "xml" if file:
-                etree.fromstring(block.text.encode())
-            case "json" if file:
-                json.loads(block.text)
+            case "bsl":
+                bsl.check(block.text, block.place)
+            case "python" | "xml" | "json" if file:
+                _read(block)
             case _:
                 raise AssertionError(f"{block.place}: nothing runs a block of {block.language or 'no language'!r}")
         return False
@@ -232,6 +230,17 @@ class Runner:
         assert after is not None
         assert_shown(after.text, self._as_written(done.stdout), after.place)
         return True
+
+
+def _read(block: Block) -> None:
+    """Insist that a file's block is what its language says."""
+    match block.language:
+        case "python":
+            compile(block.text, block.place, "exec")
+        case "xml":
+            etree.fromstring(block.text.encode())
+        case _:
+            json.loads(block.text)
 
 
 def after_is_output(after: Block | None) -> bool:

@@ -20,6 +20,7 @@ from bff.config import load_settings
 from bff.mapping import Dialect, MappingFile, compile_reads, load_mapping
 from bff.plugins import discover
 
+SECRET = "a secret of the tests, 32 bytes long"
 SHOP = Path(bff.demo.__file__).parent / "shop"
 
 DIALECTS: Mapping[str, tuple[Dialect, type[BaseModel]]] = {
@@ -33,13 +34,13 @@ def secrets_for(raw: Mapping[str, Any]) -> dict[str, Any]:
     specs = discover()
     wanted = {
         name: {
-            field: "demo"
+            field: SECRET
             for field, about in specs[table["adapter"]].settings.model_fields.items()
             if "SecretStr" in repr(about.annotation)
         }
         for name, table in raw["back_offices"].items()
     }
-    identity = {} if "jwks_file" in raw["identity"] else {"secret": "a secret of the tests, 32 bytes long"}
+    identity = {} if "jwks_file" in raw["identity"] else {"secret": SECRET}
     return {"identity": identity, "back_offices": wanted}
 
 

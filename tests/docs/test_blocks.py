@@ -54,6 +54,7 @@ def test_the_first_command_of_the_readme_works() -> None:
         ('```graphql\n{ __typename }\n```\n\n```json\n{"data": {"__typename": "Queen"}}\n```\n', "Queen"),
         ("```toml fragment=cms.toml\n[reads.products.reply.fields]\nid = 'id'\n```\n", "products"),
         ("```toml fragment=kabinet.toml\n[server]\nprot = 8000\n```\n", "prot"),
+        ("```bsl\nЕсли А Тогда\n```\n", "КонецЕсли"),
         ("```python\nraise SystemExit(3)\n```\n", "status 3"),
     ],
 )

@@ -1,7 +1,5 @@
 """Back offices say what has changed, over real sockets: what is kept of it goes, and nothing else does."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac
@@ -70,7 +68,7 @@ class Door:
         sent = {f"X-Kabinet-{name}": value for name, value in signed.items() if value is not None}
         return httpx2.post(f"{self.address}/hooks/{back_office}", content=body, headers=sent, timeout=20)
 
-    def say(self, back_office: str = "erp", **changed: list[str]) -> None:
+    def say(self, back_office: str = "erp", /, **changed: list[str]) -> None:
         """Send a hook that is heard."""
         # Two hooks of one second are the same to the service, unless something in them differs.
         answer = self.post(json.dumps({**changed, "id": str(next(self.numbers))}).encode(), back_office)
@@ -189,7 +187,7 @@ def test_raw_tags_go_as_they_are(cabinet: Cabinet, offices: DemoOffices) -> None
 def test_a_read_under_way_does_not_put_the_old_value_back(
     cabinet: Cabinet, offices: DemoOffices, named: dict[str, list[str]]
 ) -> None:
-    query = "{ dashboard { favorites { totalCount } } }"
+    query, in_time = "{ dashboard { favorites { totalCount } } }", False
     for latency_ms in (300, 3_000):
         cabinet.door.say(**named)
         offices.cms.faults(latency_ms=latency_ms, operation="favorites")

@@ -150,11 +150,9 @@ def test_a_probe_during_which_it_opened_anew_has_no_say(outcome: str) -> None:
 
 def test_the_error_that_it_keeps_holds_no_frames() -> None:
     breaker = Breaker(least_calls=1)
-    body = "a whole answer"
-    try:
-        raise Unavailable("away") from ValueError(body)
-    except Unavailable as error:
-        breaker.failed(0, error, probe=0)
+    with pytest.raises(Unavailable) as caught:
+        raise Unavailable("away") from ValueError("a whole answer")
+    breaker.failed(0, caught.value, probe=0)
     kept = breaker.refusal(0)
     assert kept is not None
     assert (kept.__traceback__, kept.__context__, kept.__cause__) == (None, None, None)
