@@ -14,13 +14,13 @@ from adapters.cms.rest.mapping import RequestTable as RestRequest
 from adapters.erp.onec_soap.mapping import RequestTable as OneCRequest
 from bff import ports
 from bff.cli import app
-from bff.config import IdentitySettings, ServerSettings
+from bff.config import CacheSettings, IdentitySettings, ServerSettings, ShopSettings
 from bff.errors import Code, Refused
 from bff.mapping.file import FaultTable, ListTable, MappingFile, ReplyTable, StatusTable
 from bff.mapping.shapes import SHAPES, Shape
 from bff.mapping.values import Kind
-from bff.plugins import Adapter, BackOfficeSettings, discover
-from bff.sources import Sections
+from bff.plugins import Adapter, BackOfficeSettings, GuardSettings, discover
+from bff.sources import Freshness, Sections
 from tests.docs.blocks import DOCUMENTS, ROOT, in_code, tables
 
 OPERATORS = tables(ROOT / "docs/operators.md")
@@ -30,7 +30,10 @@ INTEGRATORS = tables(ROOT / "docs/integrators.md")
 def _defaults(model: type[BaseModel], *, beside: type[BaseModel] | None = None) -> dict[str, str]:
     """Settings of a model as the tables write them; without those that `beside` has with the same default."""
     shared = _defaults(beside) if beside else {}
-    own = {name: _default(about) for name, about in model.model_fields.items()}
+    # A table within the table has a table of its own.
+    own = {
+        name: _default(about) for name, about in model.model_fields.items() if not isinstance(about.default, BaseModel)
+    }
     return {name: default for name, default in own.items() if shared.get(name) != default}
 
 
@@ -49,7 +52,10 @@ SETTINGS: Mapping[str, dict[str, str]] = {
     "`[server]`": _defaults(ServerSettings),
     "`[identity]`": _defaults(IdentitySettings),
     "`[sections]`": _defaults(Sections),
+    "`[shop]`": _defaults(ShopSettings),
+    "`[cache]`": _defaults(CacheSettings),
     "`[back_offices.<name>]`": _defaults(BackOfficeSettings),
+    "`[back_offices.<name>.guard]`": _defaults(GuardSettings),
     **{f"`{name}`": _defaults(spec.settings, beside=BackOfficeSettings) for name, spec in discover().items()},
 }
 
@@ -57,6 +63,16 @@ SETTINGS: Mapping[str, dict[str, str]] = {
 @pytest.mark.parametrize("heading", SETTINGS)
 def test_every_setting_is_documented_with_its_default(heading: str) -> None:
     assert {in_code(row[0]): row[1] for row in OPERATORS[heading]} == SETTINGS[heading]
+
+
+def test_the_ages_of_every_section_are_documented() -> None:
+    written = {
+        in_code(row[0]): [float(in_code(cell)) for cell in row[1:4]] for row in OPERATORS["`[freshness.<section>]`"]
+    }
+    ages = {name: about.default for name, about in Freshness.model_fields.items()}
+    assert written == {
+        name: [each.fresh_seconds, each.stale_seconds, each.on_error_seconds] for name, each in ages.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Far(MemoryTier):
 
     async def get(self, places: Sequence[Place]) -> list[Entry | None]:
         self.asked.append([place.key for place in places])
-        found = [None] * len(places) if self.away else await super().get(places)
+        found: list[Entry | None] = [None for _ in places] if self.away else await super().get(places)
         if self.meanwhile is not None:
             await self.meanwhile.drop(["orders:a"])
         return found

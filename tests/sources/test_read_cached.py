@@ -63,7 +63,7 @@ class Desk:
     def read(self, name: str) -> Read[Any, Any]:
         found = self.sources.offers[0].promotions if name == "promotions" else getattr(self.sources, name)
         assert found is not None
-        return found  # type: ignore[no-any-return]  # by name
+        return found
 
     async def get(self, *keys: Any, name: str = "profiles", seconds: float = 5.0) -> dict[Any, Any]:
         return await self.read(name)(keys, deadline=now() + seconds)

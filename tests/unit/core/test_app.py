@@ -123,3 +123,9 @@ async def test_a_back_office_that_cannot_be_closed_keeps_no_other_open() -> None
     assert [(line["event"], line["back_office"], line["error"]) for line in logs] == [
         ("back office not closed", "stuck", "RuntimeError")
     ]
+
+
+def test_an_adapter_that_is_not_named_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        assembled(tmp_path, "[back_offices.erp]\n")
+    assert caught.value.faults == ["back_offices.erp.adapter: is missing; installed: onec_soap, rest, retailcrm"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.config import LoadedSettings, SettingsError, flatten, load_settings
+from bff.config import LoadedSettings, SettingsError, flatten, load_settings, read_settings
 
 SECRET = "sec-ret-" * 4
 MINIMAL = f"""
@@ -272,3 +272,21 @@ def test_what_was_loaded_without_a_file_has_no_origins_to_tell() -> None:
     )
     assert isinstance(loaded, LoadedSettings)
     assert set(loaded.origins.values()) == {"flag"}
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_would_be_every_address_and_is_a_fault(write: Write, host: str) -> None:
+    (fault,) = faults(write(MINIMAL + f'[server]\nhost = "{host}"\n'))
+    assert fault.startswith("server.host: is empty")
+
+
+def test_what_is_right_is_read_beside_what_is_wrong(write: Write) -> None:
+    text = MINIMAL.replace('audience = "cabinet"', "") + (
+        '[back_offices."Bad Name"]\nadapter = "x"\n[server]\nport = -1\n[sections]\nprofile = "erp"\n'
+    )
+    loaded = read_settings(write(text))
+    assert len(loaded.faults) == 3
+    assert loaded.wrong == {"identity", "back_offices", "server"}
+    assert (loaded.settings.sections.profile, loaded.settings.server.port) == ("erp", 8000)
+    assert loaded.settings.back_offices.keys() == {"erp", "Bad Name"}
+    assert "sec-ret" not in repr(loaded)

@@ -120,6 +120,32 @@ async def test_a_product_by_id() -> None:
     assert await one_product(asking(office), ProductId("p-1")) == product("p-1")
 
 
+async def test_where_there_is_no_catalogue_a_product_is_nothing_and_no_error() -> None:
+    office = FakeBackOffice()
+    without = {"shop": office.adapter("orders")}
+    context = asking(
+        adapters=without, profile=None, bonuses=None, favorites=None, products=None, offers=(), orders="shop"
+    )
+    assert await one_product(context, ProductId("p-1")) is None
+    assert office.calls == []
+
+
+async def test_a_part_of_an_account_that_nobody_can_tell_is_not_invented() -> None:
+    office = FakeBackOffice(bonus_accounts={C1: account("c-1")})
+    context = asking(
+        adapters={"shop": office.adapter("bonuses")},
+        profile=None,
+        orders=None,
+        favorites=None,
+        products=None,
+        offers=(),
+    )
+    for part in ("pending", "lots"):
+        with pytest.raises(NotSupported):
+            await bonuses(context, {part})
+    assert await bonuses(context, set()) is not None, "what can be told is told"
+
+
 LOTS = (BonusLot(amount=Decimal(5), expires_on=TODAY),)
 DETAILS = {
     "pending_bonuses": {C1: PendingBonuses(customer=C1, amount=Decimal(7))},

@@ -145,7 +145,7 @@ async def test_the_answer_does_not_say_what_serves_it(address: str) -> None:
 async def test_a_port_that_is_taken_says_what_to_do() -> None:
     with listen("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(PortTaken, match=rf"cannot listen on 127\.0\.0\.1:{port} .*--port"):
+        with pytest.raises(PortTaken, match=rf"cannot listen on 127\.0\.0\.1:{port} \([^()]+\); .*--port"):
             listen("127.0.0.1", port)
 
 
@@ -173,5 +173,17 @@ async def test_a_server_says_when_it_is_ready_and_closes_the_back_offices_at_its
         task = asyncio.create_task(server.serve([listening]))
         await asyncio.wait_for(ready.wait(), 5)
         server.should_exit = True
+        await task
+    assert shop.closed == 1
+
+
+async def test_who_is_in_a_hurry_gets_the_back_offices_closed_all_the_same() -> None:
+    ready = asyncio.Event()
+    shop = FakeBackOffice()
+    server = Server(app(shop), drain_seconds=1, announce=ready.set)
+    with listen("127.0.0.1", 0) as listening:
+        task = asyncio.create_task(server.serve([listening]))
+        await asyncio.wait_for(ready.wait(), 5)
+        server.should_exit = server.force_exit = True  # what a second SIGINT does
         await task
     assert shop.closed == 1

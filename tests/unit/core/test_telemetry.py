@@ -2,13 +2,15 @@
 
 import json
 import logging
+import re
+import warnings
 from collections.abc import Iterator
 from typing import Literal
 
 import pytest
 import structlog
 
-from bff.telemetry import configure_logging
+from bff.telemetry import configure_logging, say_ready
 
 QUIET = ("httpx2", "httpcore2", "zeep")
 
@@ -16,11 +18,16 @@ QUIET = ("httpx2", "httpcore2", "zeep")
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     kept = structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
     levels = {name: logging.getLogger(name).level for name in (*QUIET, "httpx")}
     yield
     structlog.configure(**kept)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, each in levels.items():
+        logging.getLogger(name).setLevel(each)
 
 
 def fail() -> None:
@@ -61,3 +68,35 @@ def test_the_http_client_tells_no_addresses() -> None:
     for name in QUIET:
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     assert not logging.getLogger("httpcore2.connection").isEnabledFor(logging.DEBUG)
+
+
+def test_libraries_and_warnings_speak_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # the second time takes the first one's place
+        configure_logging("json")
+    logging.getLogger("asyncio").info("not shown")
+    try:
+        fail()
+    except ValueError:
+        logging.getLogger("adapters.some").exception("no %s", "answer")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning("old", DeprecationWarning, "a.py", 1)
+    told, warned = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (told["event"], told["logger"], told["level"]) == ("no answer", "adapters.some", "error")
+    assert "ValueError: 16 characters" in told["exception"]
+    assert told["timestamp"].endswith("Z")
+    assert (warned["logger"], warned["level"]) == ("py.warnings", "warning")
+    assert "DeprecationWarning: old" in warned["event"]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_line_that_says_where_the_service_is_can_be_found(
+    form: Literal["json", "console"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(form)
+    say_ready("kabinet serves http://127.0.0.1:1/graphql", form)
+    (line,) = capsys.readouterr().err.splitlines()
+    found = re.search(r"kabinet serves (http://\S+)/graphql", line)
+    assert found is not None
+    assert found[1] == "http://127.0.0.1:1"
+    assert (line[0] == "{") == (form == "json")

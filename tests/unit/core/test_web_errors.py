@@ -93,6 +93,7 @@ def test_an_error_about_variables_keeps_the_librarys_words() -> None:
 def test_a_notice_is_like_an_error_at_its_path() -> None:
     (found,) = execution_errors([], [Notice(["dashboard", "offers"], TimedOut(TEXT))], "ru")
     assert (found["path"], found["extensions"]) == (["dashboard", "offers"], {"code": "TIMEOUT"})
+    assert found["message"] == "Часть данных сейчас недоступна.", "the list is there: it is no section that failed"
     assert "sec-ret" not in str(found)
 
 

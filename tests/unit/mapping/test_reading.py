@@ -266,6 +266,12 @@ def test_a_bad_account_costs_only_its_customer(more: dict[str, Any]) -> None:
     assert isinstance(found["c-2"], BonusAccount)
 
 
+def test_lots_that_are_not_mapped_are_unknown_and_not_none() -> None:
+    unmapped = "\n".join(line for line in BONUSES.splitlines() if not line.startswith("lots"))
+    assert decode(unmapped, "bonus_accounts", {"items": [bonus()]})["c-1"].lots is None
+    assert decode(BONUSES, "bonus_accounts", {"items": [bonus()]})["c-1"].lots == ()
+
+
 def test_a_list_that_is_missing_is_not_empty() -> None:
     without = bonus()
     del without["lots"]

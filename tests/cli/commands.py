@@ -1,0 +1,81 @@
+"""Commands, run as their users do: in this process, or as a process of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bff import cli
+
+KABINET = (sys.executable, "-m", "bff.cli")
+"""The command as a process."""
+
+SECRET = "a-secret-of-this-test-with-32-bytes-or-more"
+SHOP = Path(__file__).parents[2] / "bff" / "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
+
+
+class Kabinet:
+    """Runs commands in this process, as the `kabinet` script does; starting one takes a second and more."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *words: str, cwd: Path | None = None, code: int = 0, env: Mapping[str, str] = {}) -> Said:
+        self._capsys.readouterr()
+        with self._monkeypatch.context() as context:
+            for name, value in env.items():
+                context.setenv(name, value)
+            if cwd is not None:
+                context.chdir(cwd)
+            context.setattr(sys, "argv", ["kabinet", *words])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        wrote = self._capsys.readouterr()
+        assert (ended.value.code or 0) == code, wrote.out + wrote.err
+        return Said(wrote.out, wrote.err)
+
+
+SECRETS = {
+    "KABINET__IDENTITY__SECRET": SECRET,
+    "KABINET__BACK_OFFICES__ERP__PASSWORD": "demo",
+    "KABINET__BACK_OFFICES__LOYALTY__API_KEY": "demo",
+    "KABINET__BACK_OFFICES__CMS__TOKEN": "demo",
+}
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [*KABINET, "serve", "--port", "0"],
+        cwd=folder,
+        env={**os.environ, **SECRETS, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"kabinet serves (http://\S+)/graphql", line):
+                yield process, found[1]
+                break
+        else:
+            pytest.fail("it did not start")
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stderr.close()

@@ -1,0 +1,155 @@
+"""Two cabinets on one Redis, under a small steady load, while Redis is killed, hung, emptied and filled."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle
+from threading import Event
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.resilience.cabinets import Places
+from tests.resilience.matrix import ORDERS, PATIENCE_SECONDS, Service, Services, Told, Watch, patient, services_before
+from tests.sources.redis_server import RedisServer
+
+SECRET = "the ERP's secret for its webhooks, long enough"
+CUSTOMERS = ("c-1001", "c-1003", "c-1004", "c-1005")
+
+
+@pytest.fixture
+def services(places: Places, stopping: ThreadPoolExecutor) -> Iterator[Services]:
+    with services_before(places, stopping) as services:
+        yield services
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+def two(services: Services, redis: RedisServer) -> tuple[Service, Service]:
+    """Two cabinets that share what they keep, and a clock."""
+    watch = Watch()
+    settings = patient(
+        # A machine that does other things, too, is no Redis that hangs.
+        cache={"redis_url": redis.url, "redis_limit_ms": 500},
+        back_offices={"erp": {"hook_secret": SECRET}},
+    )
+    return services.start(watch, settings=settings), services.start(watch, settings=settings)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < until, "it does not come about"
+        time.sleep(0.005)
+
+
+class Load:
+    """What some threads have been told so far."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+        self.over = Event()
+
+    def ask(self, service: Service) -> None:
+        """Ask for one customer after the other until it is over."""
+        for customer in cycle(CUSTOMERS):
+            if self.over.is_set():
+                return
+            self.told.append(service.ask(customer))
+            self.over.wait(0.01)
+
+    def go_on(self, questions: int = 24) -> None:
+        """Wait until so many more have been answered."""
+        enough = len(self.told) + questions
+        wait_for(lambda: len(self.told) >= enough or self.over.is_set())
+
+
+@contextmanager
+def load_on(cabinets: tuple[Service, Service]) -> Iterator[Load]:
+    load = Load()
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(load.ask, service) for service in cabinets * 2]
+        try:
+            yield load
+        finally:
+            load.over.set()
+    for each in asking:
+        each.result()
+
+
+DISASTERS: dict[str, tuple[Callable[[RedisServer], None], Callable[[RedisServer], Any]]] = {
+    "killed": (RedisServer.kill, RedisServer.start),
+    "hung": (RedisServer.stop, RedisServer.cont),
+    "emptied": (RedisServer.flush, lambda _: None),
+    "full": (RedisServer.fill, RedisServer.empty),
+}
+
+
+@pytest.mark.parametrize("disaster", DISASTERS)
+def test_no_dashboard_fails(disaster: str, services: Services, redis: RedisServer) -> None:
+    cabinets = two(services, redis)
+    watch = cabinets[0].watch
+    for customer in CUSTOMERS:
+        for cabinet in cabinets:
+            cabinet.until_fresh(customer)
+    strike, mend = DISASTERS[disaster]
+    with load_on(cabinets) as load:
+        load.go_on()
+        strike(redis)
+        load.go_on()
+        # Everything goes old, so that back offices are asked and answers are kept, with Redis away.
+        watch.seconds += 2_000
+        load.go_on()
+        mend(redis)
+        load.go_on()
+        watch.seconds += 2_000
+        load.go_on()
+    # (Who has no bonuses has an account of none, and nobody has an error.)
+    assert [told.body["errors"] for told in load.told if "errors" in told.body] == []
+    assert not any(told.dashboard[name]["stale"] for told in load.told for name in ("profile", "favorites", "offers"))
+
+
+def test_what_one_cabinet_drops_the_other_drops(places: Places, services: Services, redis: RedisServer) -> None:
+    one, other = two(services, redis)
+    one.until_fresh()
+    bad = places["erp"].hostile
+    bad.reset()
+    assert other.ask().is_fresh
+    assert not bad.calls, "what one has read the other need not read"
+    body = b'{"customers": ["c-1001"], "sections": ["orders"]}'
+    timestamp = str(int(one.watch().timestamp()))
+    signature = hmac.new(SECRET.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {"X-Kabinet-Timestamp": timestamp, "X-Kabinet-Signature": f"sha256={signature}"}
+    assert httpx2.post(f"{one.address}/hooks/erp", content=body, headers=headers, timeout=20).status_code == 204
+
+    wait_for(lambda: other.ask().is_fresh and bool(bad.calls))
+    assert one.ask().is_fresh
+    assert bad.calls == {ORDERS: 1}
+
+
+def test_one_refresh_for_one_expiry(places: Places, services: Services, redis: RedisServer) -> None:
+    one, other = two(services, redis)
+    one.until_fresh()
+    other.until_fresh()
+    bad = places["erp"].hostile
+    bad.reset()
+    # So slow that everybody has asked before the first answer comes.
+    places["erp"].office.faults(latency_ms=1_000, operation=ORDERS)
+    one.watch.seconds = 45
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda service: service.ask(), (one, other) * 8))
+    assert all(each.dashboard["lastOrder"]["stale"] for each in told)
+
+    reads = [read for service in (one, other) for read in service.cabinet.sources.made]
+    wait_for(lambda: not any(read._refreshing for read in reads))
+    assert one.ask().dashboard["lastOrder"]["stale"] is False
+    assert other.ask().dashboard["lastOrder"]["stale"] is False
+    assert bad.calls[ORDERS] == 1
