@@ -19,7 +19,7 @@ from bff.identity import TokenVerifier, read_jwks, shared_secret
 from bff.loaders import Loaders
 from bff.plugins import Adapter, AdapterSpec, BackOfficeSettings, Secret, SettingsFault, discover
 from bff.schema import graphql_schema
-from bff.sources import BadRedisUrl, Sections, Sources, Storage, make_storage, route
+from bff.sources import Sections, Sources, Storage, make_storage, route
 from bff.web.graphiql_page import GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
 from bff.web.hooks import Hooks
@@ -135,7 +135,7 @@ def _storage(loaded: LoadedSettings, faults: list[str], clock: Clock) -> Storage
             redis_limit_seconds=cache.redis_limit_ms / 1000,
             clock=clock,
         )
-    except BadRedisUrl as error:
+    except ValueError as error:
         faults.append(f"cache.redis_url: {error}")
         return None
 

@@ -14,7 +14,6 @@ from bff.sources.fetching import Outcome
 from bff.sources.memory import MemoryTier
 from bff.sources.outage import OutageLog
 from bff.sources.read import EVERYBODY, Read
-from bff.sources.redis_url import BadRedisUrl
 from bff.sources.routing import OfferSource, Sections, Sources, route
 from bff.sources.storage import Storage, make_storage
 
@@ -22,7 +21,6 @@ __all__ = [
     "EVERYBODY",
     "Ages",
     "Answer",
-    "BadRedisUrl",
     "Cache",
     "Freshness",
     "MemoryTier",

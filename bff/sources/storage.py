@@ -9,8 +9,6 @@ from bff.domain.clock import Clock
 from bff.sources.ages import Freshness
 from bff.sources.cache import Cache
 from bff.sources.memory import MemoryTier
-from bff.sources.redis_tier import RedisTier
-from bff.sources.redis_url import open_client
 
 
 async def _nothing() -> None:
@@ -39,10 +37,14 @@ def make_storage(
     redis_limit_seconds: float,
     clock: Clock,
 ) -> Storage:
-    """Memory, and Redis behind it where there is a URL. Raises `BadRedisUrl`."""
+    """Memory, and Redis behind it where there is a URL. Raises `ValueError` for one that is not good."""
     memory = MemoryTier(max_entries=max_entries, max_bytes=max_bytes, clock=clock)
     if redis_url is None:
         return Storage(Cache([memory], clock), freshness, shop)
+    # The client library costs a third of a second to import: only who has a Redis pays.
+    from bff.sources.redis_tier import RedisTier  # noqa: PLC0415
+    from bff.sources.redis_url import open_client  # noqa: PLC0415
+
     client = open_client(redis_url.get_secret_value(), connections=redis_connections)
     redis = RedisTier(client, shop=shop, clock=clock, limit_seconds=redis_limit_seconds)
 
