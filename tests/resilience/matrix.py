@@ -324,8 +324,11 @@ def judge_the_rest(seen: Seen) -> None:
             assert foreign not in seen.said
             assert foreign not in answers
             assert foreign.encode() not in seen.kept
+        assert b"c-1001" in seen.kept
     assert seen.trapped == 0
     assert ("integrity violation" in seen.said) == (seen.row.code == "INTEGRITY")
+    if seen.row.spec == "SSBSS":
+        assert "back office failing" in seen.said
 
 
 def assert_whole(seen: Seen, column: str, moment: int, *, stale: bool) -> None:
