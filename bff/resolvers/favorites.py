@@ -7,6 +7,7 @@ from bff.errors import BackOfficeError, BadReply, Unknown
 from bff.resolvers.context import Context, Path
 from bff.resolvers.paging import Page, page
 from bff.sources import Answer
+from bff.sources.answer import freshness
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ async def favorites(
     context: Context, path: Path, *, first: int, after: str | None, with_products: bool = True
 ) -> Answer[FavoritePage]:
     """
-    A page of the customer's favorites, newest first; their products, if wanted, come in one call.
+    A page of the customer's favorites, newest first; their products, if wanted, come in one call. It is as old as the
+    oldest of what it shows.
 
     A product that cannot be had costs only itself: one error beside the list tells of it. Where none can be had, that
     is the section's error; but products that the catalogue no longer knows are merely gone.
@@ -40,6 +42,7 @@ async def favorites(
 
     found = await context.loaders.products.load_each([product_id for _, product_id in chosen.items])
     good: list[tuple[str, Product]] = []
+    parts: list[Answer[object]] = [answer]
     errors: list[BackOfficeError] = []
     for cursor, product_id in chosen.items:
         outcome = found[product_id]
@@ -47,9 +50,11 @@ async def favorites(
             errors.append(outcome)
         else:
             good.append((cursor, outcome.value))
+            parts.append(outcome)
     failures = [error for error in errors if not isinstance(error, Unknown)]
     if failures and not good:
         raise failures[0]
     for error in errors:
         context.notice(path, error)
-    return Answer(FavoritePage(tuple(good), chosen), answer.as_of, answer.stale)
+    as_of, stale = freshness(parts)
+    return Answer(FavoritePage(tuple(good), chosen), as_of, stale)

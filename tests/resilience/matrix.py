@@ -283,9 +283,9 @@ def judge(seen: Seen, column: str) -> None:
         case "P":
             assert_less(seen, column, first, code)
             assert_less(seen, column, last, code)
-        case "O" | "K":
-            assert_whole(seen, column, allowed, stale=False)
-            (assert_less if cell == "O" else assert_gone)(seen, column, last, code)
+        case "O":
+            assert_whole(seen, column, allowed, stale=True)
+            assert_less(seen, column, last, code)
         case "L":
             for told in (first, last):
                 assert told.codes(_section(column)) == []

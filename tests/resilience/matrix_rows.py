@@ -7,8 +7,7 @@ E null and the code; F fresh; D fresh after removing duplicates or sorting; P th
 bad. Some more are needed for today:
 
     -  the fault cannot be made there
-    O  an old item stands in for the bad one, without a word; P when that has gone
-    K  old items stand in for all, without a word; null and the code when they have gone
+    O  an old item stands in for the bad one, marked stale; P when that has gone
     L  less is shown, and nobody can know: no error
     N  null without an error
 """
@@ -103,9 +102,7 @@ XML_ONLY = dict.fromkeys(("bonuses", "favorites", "personal", "promotions"), "th
 ONEC_ONLY = dict.fromkeys(XML_ONLY, "1C alone has sessions")
 UNHIT = "nothing in its answer can be spoilt in this way"
 NOBODYS = "promotions are nobody's: there is no owner to be checked"
-OLD_PRODUCTS = (
-    "the list is fresh; a product that cannot be had is shown as it was last, and the section does not say so"
-)
+OLD_PRODUCTS = "a product that cannot be had is shown as it was last, and the section is marked stale"
 ONE_ACCOUNT = (
     "RetailCRM's details are a call an account: its adapter raises what is wrong in one as the call's own error, which "
     "looks like a malformed answer; the last good ones are shown, marked stale, and never 0"
@@ -179,7 +176,7 @@ ROWS = (
         "BAD_REPLY",
         "SSEPP",
         _hostile(Hostility.NAN),
-        today="SSBKSS",
+        today="SSBSSS",
         why=dict.fromkeys(("bonuses", "favorites", "personal", "promotions"), NOT_JSON),
     ),
     Row("cut short", "BAD_REPLY", "SSBSS", _hostile(Hostility.CUT_WRONG_LENGTH)),
