@@ -17,7 +17,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=10)
     arguments.add_argument("--clients", type=int, default=16)
     asked = arguments.parse_args()
-    with rig(erp={"pool": 10}) as (offices, address):
+    with rig({"KABINET__CACHE__ENABLED": "false"}, erp={"pool": 10}) as (offices, address):
         requests = cycle(dashboard_request, range(1005, 3000))
         asyncio.run(closed_loop(address, requests, clients=asked.clients, seconds=2))  # connections, sessions, caches
         for office in offices:

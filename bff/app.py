@@ -1,6 +1,5 @@
 """The one place where the parts are put together."""
 
-import gc
 from asyncio import gather
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -178,13 +177,7 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await cabinet.open()
-        # Schema, settings and modules live as long as the process: the collector need not walk through them for
-        # every few hundred objects of a request (it took a tenth of the time under load).
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
         yield
-        gc.unfreeze()
         await cabinet.close()
 
     return Starlette(

@@ -78,7 +78,7 @@ def serve(
     """Serve the cabinet."""
     from bff.app import assemble, create_app
     from bff.config import read_settings
-    from bff.serving import PortTaken, Server, listen
+    from bff.serving import PortTaken, Server, listen, settle_memory
     from bff.telemetry import configure_logging, say_ready
 
     server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
@@ -92,6 +92,7 @@ def serve(
         fail(str(error))
     where = f"[{settings.host}]" if ":" in settings.host else settings.host
     ready = f"kabinet serves http://{where}:{listening.getsockname()[1]}/graphql"
+    settle_memory()
     with listening:
         Server(
             create_app(cabinet),

@@ -1,5 +1,6 @@
 """A cabinet, served: uvicorn with our settings."""
 
+import gc
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -23,6 +24,18 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # the rest is the address again
         raise PortTaken(f"cannot listen on {host}:{port} ({reason}); choose another with --port") from None
+
+
+def settle_memory() -> None:
+    """
+    Take what has been built out of the garbage collector's sight; for a process that does nothing but serve.
+
+    Schema, settings and modules live as long as the process: the collector need not walk through them for every few
+    hundred objects of a request, which took a tenth of the time under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 class _CappedHead(HttpToolsProtocol):
