@@ -216,7 +216,9 @@ class _Connection:
         transport = self._client[1].transport
         # Closing sends an RST where nothing may linger.
         with suppress(OSError):  # closed already
-            _linger_not(transport.get_extra_info("socket"))
+            # A TLS connection whose handshake has failed has none any more.
+            if (connection := transport.get_extra_info("socket")) is not None:
+                _linger_not(connection)
         transport.abort()
         if self._task is not None:
             self._task.cancel()
