@@ -12,12 +12,13 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import httpx2
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
 
 from bff import __version__
 from bff.domain.clock import Clock, utc_now
@@ -72,16 +73,25 @@ class HttpReply:
 
 
 class HttpClient:
-    """Calls to one back office. Safe to use from many tasks at once."""
+    """Calls to one back office. Safe to use from many tasks of one event loop at once."""
 
     def __init__(
-        self, client: httpx2.AsyncClient, *, address: str, back_office: str, limits: HttpLimits, clock: Clock
+        self,
+        address: str,
+        *,
+        back_office: str,
+        limits: HttpLimits,
+        headers: Mapping[str, str],
+        tls: ssl.SSLContext | None,
+        clock: Clock,
     ) -> None:
-        self._client = client
-        self._address = address.rstrip("/")
+        self._address = str(URL(address)).rstrip("/")
         self._back_office = back_office
         self._limits = limits
+        self._headers = headers
+        self._tls = tls
         self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
 
     async def request(
         self,
@@ -93,41 +103,36 @@ class HttpClient:
         body: bytes | None = None,
     ) -> HttpReply:
         """
-        Send a request to the address plus `path`, and read the whole answer, whatever its status.
+        Send a request to the address plus `path`, percent-encoded, and read the whole answer, whatever its status.
 
         Raises `Unavailable`, `TimedOut`, `BadReply` (cut short, or in an unknown encoding) or `TooLarge`.
         """
         where = self._back_office
-        request = self._client.build_request(
-            method, self._address + path, params=list(params) or None, headers=dict(headers or {}), content=body
-        )
-        answered = False
+        target = f"{self._address}{path}?{urlencode(params)}" if params else self._address + path
+        response: aiohttp.ClientResponse | None = None
         try:
             async with asyncio.timeout(self._limits.total_seconds):
-                response = await self._client.send(request, stream=True)
-                answered = True
-                try:
-                    content = await self._read(response)
-                finally:
-                    await response.aclose()
-        except (TimeoutError, httpx2.PoolTimeout) as error:
-            raise TimedOut(f"no whole answer within {self._limits.total_seconds:g} s", back_office=where) from error
-        except httpx2.ConnectTimeout as error:
+                response = await self._send(method, URL(target, encoded=True), headers, body)
+                content = await self._read(response)
+        except aiohttp.ConnectionTimeoutError as error:
             raise Unavailable(f"no connection within {self._limits.connect_seconds:g} s", back_office=where) from error
-        except httpx2.HTTPError as error:
+        except TimeoutError as error:
+            raise TimedOut(f"no whole answer within {self._limits.total_seconds:g} s", back_office=where) from error
+        except aiohttp.ClientResponseError:
+            raise BadReply("the answer is not HTTP", back_office=where) from None
+        except aiohttp.ClientError as error:
             # The library's own text may hold an address with a query: only the kind of error is kept.
-            kind = type(error).__name__
-            if answered:
+            kind = type(error.__cause__ if isinstance(error, _Lost) else error).__name__
+            if response is not None:
                 raise BadReply(f"the answer was cut short ({kind})", back_office=where) from None
             raise Unavailable(f"no answer ({kind})", back_office=where) from None
-        except AttributeError:
-            # anyio asks uvloop's connection for its socket, and one that was reset at once has none any more.
-            if answered:
-                raise
-            raise Unavailable("no answer (reset while connecting)", back_office=where) from None
+        finally:
+            if response is not None:
+                # An answer read to its end has given its connection back by itself; any other one is broken off.
+                response.close()
         return HttpReply(
-            status=response.status_code,
-            headers={name.lower(): value for name, value in response.headers.items()},
+            status=response.status,
+            headers=_merged(response.headers),
             body=content,
             back_office=where,
             retry_after=self._retry_after(response.headers.get("retry-after")),
@@ -135,9 +140,42 @@ class HttpClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    async def _read(self, response: httpx2.Response) -> bytes:
+    async def _send(
+        self, method: str, url: URL, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        # The library wants a running loop to make its session in, and clients are made before there is one.
+        session = self._session or self._open_session()
+        while True:
+            try:
+                return await session.request(method, url, headers=headers, data=body, allow_redirects=False)
+            except _Spoilt:
+                # Nothing was sent, and the connection is gone: another one, then. There are `connections` at most.
+                continue
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._limits.connections,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+                resolver=aiohttp.ThreadedResolver(),
+                ssl=True if self._tls is None else self._tls,
+            ),
+            headers=self._headers,
+            skip_auto_headers=("Content-Type",),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_seconds),
+            # A cookie kept in a shared jar is one session used by every call at once; who needs cookies sends its own.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            request_class=_Request,
+            middlewares=(_once,),
+        )
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         cap = self._limits.max_reply_bytes
         too_large = TooLarge(f"the answer is larger than {cap} bytes", back_office=self._back_office)
         declared = response.headers.get("content-length", "")
@@ -146,7 +184,7 @@ class HttpClient:
         decoder = self._decoder(response.headers.get("content-encoding", "identity"))
         content = bytearray()
         received = False
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             received = received or bool(chunk)
             if decoder is None:
                 content += chunk
@@ -202,6 +240,43 @@ def _inflated(decoder: "zlib._Decompress", chunk: bytes, most: int) -> Iterator[
             return
 
 
+class _Spoilt(aiohttp.ClientError):
+    """A connection that was kept holds bytes that nobody asked for. Nothing was sent on it."""
+
+
+class _Lost(aiohttp.ClientError):
+    """The connection broke before an answer began; the request may have arrived. The cause says how."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that goes out only on a clean connection."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Refuse what came unasked: it would be taken for the answer to this very request."""
+        if conn.protocol is None or conn.protocol.should_close:
+            raise _Spoilt
+        return await super().send(conn)
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep the library from sending a request twice, as it would; what may be sent again is for the guard to say."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Lost from error
+
+
+def _merged(headers: Mapping[str, str]) -> dict[str, str]:
+    """Names in lower case; a header that comes several times is one, its values joined by commas (RFC 9110, 5.3)."""
+    merged: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        merged[key] = f"{merged[key]}, {value}" if key in merged else value
+    return merged
+
+
 class HttpClients:
     """Makes the clients of a service; the composition root has one and hands it to the adapters."""
 
@@ -224,22 +299,15 @@ class HttpClients:
         `headers` go with every call and are never logged. `ca_file` (PEM) is trusted instead of the system's
         authorities; certificates and host names are always verified.
         """
-        client = httpx2.AsyncClient(
-            # By the scheme as a URL's reader sees it: `HTTPS://` is TLS too, and must not go unverified.
-            verify=False if urlsplit(address).scheme == "http" else self._tls_context(ca_file),
+        return HttpClient(
+            address,
+            back_office=back_office,
+            limits=limits,
             headers={"User-Agent": f"kabinet/{__version__}", "Accept-Encoding": "gzip", **(headers or {})},
-            timeout=httpx2.Timeout(None, connect=limits.connect_seconds),
-            limits=httpx2.Limits(
-                max_connections=limits.connections,
-                max_keepalive_connections=limits.connections,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-            ),
-            follow_redirects=False,
-            trust_env=False,
+            # By the scheme as a URL's reader sees it: `HTTPS://` is TLS too, and must not go unverified.
+            tls=None if urlsplit(address).scheme == "http" else self._tls_context(ca_file),
+            clock=self._clock,
         )
-        # A cookie kept in a shared jar is one session used by every call at once; who needs cookies sends its own.
-        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        return HttpClient(client, address=address, back_office=back_office, limits=limits, clock=self._clock)
 
     def _tls_context(self, ca_file: Path | None) -> ssl.SSLContext:
         if ca_file not in self._tls:
