@@ -19,6 +19,8 @@ from bff.mapping.paths import Misfit, Raw
 Converter: TypeAlias = Callable[[Raw], Any]
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
+_SANE_NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,18})?", re.ASCII)
+"""A number that `amount` cannot refuse, as all are: it need not be asked."""
 _SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"))
 _RUSSIAN_DATE = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?:[ T]+(\d\d?:\d\d(?::\d\d)?))?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -78,6 +80,8 @@ class Wording:
         if isinstance(raw, str):
             if self.decimal_comma:
                 raw = raw.translate(_SPACES).replace(",", ".")
+            if _SANE_NUMBER.fullmatch(raw):
+                return Decimal(raw)
             if not _NUMBER.fullmatch(raw):
                 raise Misfit("a number was expected")
         return amount(Decimal(raw))
@@ -86,8 +90,10 @@ class Wording:
         """An instant with an offset; one without is in the back office's zone."""
         if raw is None:
             return None
+        if not isinstance(raw, str):
+            raise Misfit("a date was expected")
         try:
-            value = datetime.fromisoformat(_iso(raw))
+            value = _instant(raw)
         except ValueError:
             raise Misfit("a date with time was expected, as 2026-11-21T10:42:00 or 21.11.2026 10:42") from None
         if value.year == _EMPTY_YEAR:
@@ -139,19 +145,19 @@ class Wording:
 
 def text(raw: Raw) -> str | None:
     """A text as it stands; a number in its own digits. NUL and halves of characters are refused."""
+    if isinstance(raw, str):
+        try:
+            raw.encode()
+        except UnicodeEncodeError:
+            raise Misfit("a text of whole characters was expected") from None
+        if "\0" in raw:
+            raise Misfit("a text without NUL was expected")
+        return raw
     match raw:
         case None:
             return None
         case bool():
             raise Misfit("a text was expected")
-        case str():
-            try:
-                raw.encode()
-            except UnicodeEncodeError:
-                raise Misfit("a text of whole characters was expected") from None
-            if "\0" in raw:
-                raise Misfit("a text without NUL was expected")
-            return raw
         case Decimal():
             return format(_written_out(raw), "f")
         case _:
@@ -184,11 +190,14 @@ def flag(raw: Raw) -> bool | None:
     raise Misfit("true or false was expected")
 
 
-def _iso(raw: Raw) -> str:
-    if not isinstance(raw, str):
-        raise Misfit("a date was expected")
-    if match := _RUSSIAN_DATE.fullmatch(raw):
-        day, month, year, time = match.groups()
-        time = time or "00:00"
-        return f"{year}-{month}-{day}T{'0' if time[1] == ':' else ''}{time}"
-    return raw
+def _instant(raw: str) -> datetime:
+    try:
+        return datetime.fromisoformat(raw)
+    except ValueError:
+        # Looked at second, because few services write so.
+        match = _RUSSIAN_DATE.fullmatch(raw)
+        if match is None:
+            raise
+    day, month, year, time = match.groups()
+    time = time or "00:00"
+    return datetime.fromisoformat(f"{year}-{month}-{day}T{'0' if time[1] == ':' else ''}{time}")

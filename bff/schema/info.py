@@ -1,10 +1,10 @@
 """What Strawberry hands to resolvers, typed, and what can be read from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 import strawberry
-from strawberry.types.nodes import FragmentSpread, InlineFragment, SelectedField, Selection
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode
 
 from bff.resolvers.context import Context, Path
 
@@ -23,16 +23,21 @@ def selected(info: Info, *path: str) -> frozenset[str]:
 
     Fragments are looked through; `@skip` and `@include` are not weighed.
     """
-    fields = [selection for field in info.selected_fields for selection in _fields(field.selections)]
+    # graphql-core's own nodes: Strawberry's `selected_fields` converts every argument and directive below the field.
+    raw = info._raw_info  # noqa: SLF001
+    nodes = [below for field in raw.field_nodes for below in _fields(field, raw.fragments)]
     for name in path:
-        fields = [below for field in fields if field.name == name for below in _fields(field.selections)]
-    return frozenset(field.name for field in fields)
+        nodes = [below for node in nodes if node.name.value == name for below in _fields(node, raw.fragments)]
+    return frozenset(node.name.value for node in nodes)
 
 
-def _fields(selections: list[Selection]) -> Iterator[SelectedField]:
-    for selection in selections:
-        match selection:
-            case SelectedField():
-                yield selection
-            case FragmentSpread() | InlineFragment():
-                yield from _fields(selection.selections)
+def _fields(
+    node: FieldNode | InlineFragmentNode | FragmentDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> Iterator[FieldNode]:
+    for selection in node.selection_set.selections if node.selection_set else ():
+        if isinstance(selection, FieldNode):
+            yield selection
+        elif isinstance(selection, FragmentSpreadNode):
+            yield from _fields(fragments[selection.name.value], fragments)
+        elif isinstance(selection, InlineFragmentNode):
+            yield from _fields(selection, fragments)
