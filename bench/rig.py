@@ -30,7 +30,9 @@ CORES = cores()
 
 
 @contextmanager
-def cabinet(offices: DemoOffices, settings: Mapping[str, Any] | None = None) -> Iterator[str]:
+def cabinet(
+    offices: DemoOffices, settings: Mapping[str, Any] | None = None, *, module: str = "bff.cli"
+) -> Iterator[str]:
     """`kabinet serve` as a process of its own, alone on its core. `settings`: names as in the environment."""
     service_core, other_cores = CORES
     environment = {
@@ -45,7 +47,7 @@ def cabinet(offices: DemoOffices, settings: Mapping[str, Any] | None = None) -> 
     with tempfile.TemporaryFile("w+") as log:
         os.sched_setaffinity(0, service_core)  # inherited by the child
         process = subprocess.Popen(
-            [sys.executable, "-m", "bff.cli", "serve", "--port", "0", "--config", str(SHOP / "shop" / "kabinet.toml")],
+            [sys.executable, "-m", module, "serve", "--port", "0", "--config", str(SHOP / "shop" / "kabinet.toml")],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -70,11 +72,13 @@ def cabinet(offices: DemoOffices, settings: Mapping[str, Any] | None = None) -> 
 
 
 @contextmanager
-def rig(settings: Mapping[str, Any] | None = None, **options: Options) -> Iterator[tuple[DemoOffices, str]]:
+def rig(
+    settings: Mapping[str, Any] | None = None, *, module: str = "bff.cli", **options: Options
+) -> Iterator[tuple[DemoOffices, str]]:
     """Offices and a cabinet before them. `options` are the offices' own."""
     _, other_cores = CORES
     os.sched_setaffinity(0, other_cores)  # inherited by the offices, and this process is the load
-    with demo_offices(**options) as offices, cabinet(offices, settings) as address:  # type: ignore[arg-type]
+    with demo_offices(**options) as offices, cabinet(offices, settings, module=module) as address:  # type: ignore[arg-type]
         yield offices, address
 
 

@@ -1,9 +1,9 @@
 """How old an answer may be."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
 class Ages(BaseModel):
@@ -36,7 +36,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 class Freshness(BaseModel):
-    """The ages of each section's answers."""
+    """The ages of each section's answers. What a table leaves out keeps its default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,6 +46,14 @@ class Freshness(BaseModel):
     favorites: Ages = _ages(5 * MINUTE, 10 * MINUTE, HOUR)
     products: Ages = _ages(10 * MINUTE, 20 * MINUTE, DAY)
     offers: Ages = _ages(10 * MINUTE, 20 * MINUTE, DAY)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _over_the_defaults(cls, table: Any, info: ValidationInfo) -> Any:
+        if not isinstance(table, Mapping) or info.field_name is None:
+            return table
+        default: Ages = cls.model_fields[info.field_name].default
+        return {**default.model_dump(), **table}
 
 
 SECTION_OF: Mapping[str, str] = {

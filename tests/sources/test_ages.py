@@ -41,3 +41,13 @@ def test_every_method_of_a_port_that_is_read_has_ages() -> None:
     routed = {method.name: section for section, methods in SECTIONS.items() for method in methods}
     assert {**routed, **of_offers} == dict(SECTION_OF)
     assert set(SECTION_OF.values()) == set(Freshness.model_fields)
+
+
+def test_what_a_table_leaves_out_keeps_its_default() -> None:
+    found = Freshness.model_validate({"bonuses": {"fresh_seconds": 10}})
+    assert found.bonuses == Ages(fresh_seconds=10, stale_seconds=60, on_error_seconds=300)
+    assert found.orders == Freshness().orders
+    with pytest.raises(ValidationError, match="must not shrink"):
+        Freshness.model_validate({"bonuses": {"fresh_seconds": 61}})
+    with pytest.raises(ValidationError):
+        Freshness.model_validate({"bonuses": 5})
