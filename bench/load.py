@@ -42,14 +42,22 @@ class Connection:
 
     async def send(self, request: bytes) -> bytes:
         """Send bytes, read one answer; its body."""
-        if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=2**20)
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
+        if self._reader is not None and self._writer is not None:
+            try:
+                return await self._exchange(self._reader, self._writer, request)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                self.close()  # kept too long: the service has hung up
+        self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=2**20)
+        return await self._exchange(self._reader, self._writer, request)
+
+    @staticmethod
+    async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
         lowered = head.lower()
         at = lowered.index(b"content-length:") + 15
         length = int(lowered[at : lowered.index(b"\r\n", at)])
-        return await self._reader.readexactly(length)
+        return await reader.readexactly(length)
 
     def close(self) -> None:
         """Hang up."""
