@@ -30,6 +30,11 @@ class Code(Enum):
     INTERNAL = "INTERNAL"
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    QUERY_TOO_DEEP = "QUERY_TOO_DEEP"
+    QUERY_TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+    RATE_LIMITED = "RATE_LIMITED"
 
 
 class Recovery(Enum):
@@ -97,6 +102,8 @@ class BackOfficeError(KabinetError):
         self.back_office = back_office
         self.of_one_key = False
         """It concerns one key of an answer whose others may be good."""
+        self.outcome_unknown = False
+        """It came of a write, which may have been done all the same. Only asking the back office tells."""
 
     def anew(self) -> Self:
         """
@@ -112,14 +119,20 @@ class BackOfficeError(KabinetError):
 
     def __str__(self) -> str:
         message = super().__str__()
+        if self.outcome_unknown:
+            message += "; whether it was done is unknown"
         return f"{self.back_office}: {message}" if self.back_office else message
 
 
 class Unavailable(BackOfficeError):
-    """No connection, or the connection closed before an answer began."""
+    """No connection: nothing was sent. Or, as `ConnectionLost`, one that closed before an answer began."""
 
     code = Code.UNAVAILABLE
     advice = "Is it running, and is the address right? Can this machine reach it (DNS, firewall, TLS certificate)?"
+
+
+class ConnectionLost(Unavailable):
+    """The connection closed before an answer began, and the request may have arrived. A write may have happened."""
 
 
 class TimedOut(BackOfficeError):

@@ -22,7 +22,7 @@ from yarl import URL
 
 from bff import __version__
 from bff.domain.clock import Clock, utc_now
-from bff.errors import BadReply, Busy, SignInRefused, TimedOut, TooLarge, Unavailable, Upstream
+from bff.errors import BadReply, Busy, ConnectionLost, SignInRefused, TimedOut, TooLarge, Unavailable, Upstream
 
 QueryParams: TypeAlias = Sequence[tuple[str, str]]
 
@@ -105,7 +105,8 @@ class HttpClient:
         """
         Send a request to the address plus `path`, percent-encoded, and read the whole answer, whatever its status.
 
-        Raises `Unavailable`, `TimedOut`, `BadReply` (cut short, or in an unknown encoding) or `TooLarge`.
+        Raises `Unavailable` (`ConnectionLost` where the request may have arrived), `TimedOut`, `BadReply` (no HTTP, cut
+        short, or in an unknown encoding) or `TooLarge`.
         """
         where = self._back_office
         target = f"{self._address}{path}?{urlencode(params)}" if params else self._address + path
@@ -120,9 +121,11 @@ class HttpClient:
             raise TimedOut(f"no whole answer within {self._limits.total_seconds:g} s", back_office=where) from error
         except aiohttp.ClientResponseError:
             raise BadReply("the answer is not HTTP", back_office=where) from None
+        except _Lost as lost:
+            raise ConnectionLost(f"no answer ({type(lost.__cause__).__name__})", back_office=where) from None
         except aiohttp.ClientError as error:
             # The library's own text may hold an address with a query: only the kind of error is kept.
-            kind = type(error.__cause__ if isinstance(error, _Lost) else error).__name__
+            kind = type(error).__name__
             if response is not None:
                 raise BadReply(f"the answer was cut short ({kind})", back_office=where) from None
             raise Unavailable(f"no answer ({kind})", back_office=where) from None

@@ -6,7 +6,7 @@ Adapters are found by name in the entry-point group `kabinet.adapters`; the buil
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -27,6 +27,7 @@ from bff.http import HttpClients, HttpLimits
 from bff.ports import (
     BonusDetails,
     Bonuses,
+    Customers,
     Favorites,
     Orders,
     PersonalOffers,
@@ -145,6 +146,8 @@ class BackOfficeSettings(BaseModel):
     timeout_ms: int = Field(default=1_200, ge=10, le=600_000)
     """One call's whole time, from the first byte sent to the last one read."""
     connect_timeout_ms: int = Field(default=300, ge=10, le=60_000)
+    write_timeout_ms: int = Field(default=10_000, ge=10, le=600_000)
+    """The whole time of a call that changes something: given up early, nobody knows whether it was done."""
     max_reply_bytes: int = Field(default=8_000_000, ge=1_000)
     """The largest answer that is read, after decompression."""
     ca_file: CertificatesFile | None = None
@@ -164,6 +167,11 @@ class BackOfficeSettings(BaseModel):
             # The address itself is not shown: what is wrong with it may be a password in it.
             raise ValueError(f"address: {fault}")
         return self
+
+    @property
+    def write_limits(self) -> HttpLimits:
+        """The same figures, for calls that change something."""
+        return replace(self.limits, total_seconds=self.write_timeout_ms / 1000)
 
     @property
     def limits(self) -> HttpLimits:
@@ -217,6 +225,7 @@ class Adapter:
     products: Products | None = None
     promotions: Promotions | None = None
     personal_offers: PersonalOffers | None = None
+    customers: Customers | None = None
     batches: Mapping[str, int] = field(default_factory=dict)
     """By a port's method, the most keys that one call to the back office takes, where that is not `batch`."""
 
@@ -229,6 +238,7 @@ class Adapter:
         "products",
         "promotions",
         "personal_offers",
+        "customers",
     )
 
     @property
@@ -264,16 +274,26 @@ class AdapterSpec(Generic[S]):
 
 def discover() -> dict[str, AdapterSpec[Any]]:
     """Find every installed adapter, by name. `PluginError` names the first that cannot be loaded, or comes twice."""
-    found: dict[str, AdapterSpec[Any]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    return installed(GROUP, AdapterSpec, "an adapter")
+
+
+P = TypeVar("P")
+
+
+def installed(group: str, kind: type[P], what: str) -> dict[str, P]:
+    """Find every object of a kind in an entry-point group, by name; errors call one `what` ("an adapter")."""
+    article, noun = what.split()
+    found: dict[str, P] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             spec = entry.load()
         except Exception as error:
-            raise PluginError(f"adapter {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
-        if not isinstance(spec, AdapterSpec):
-            raise PluginError(f"adapter {entry.name!r} ({entry.value}) is a {type(spec).__name__}, not an AdapterSpec")
+            raise PluginError(f"{noun} {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
+        if not isinstance(spec, kind):
+            given = type(spec).__name__
+            raise PluginError(f"{noun} {entry.name!r} ({entry.value}) is a {given}, not {article} {kind.__name__}")
         if entry.name in found:
-            raise PluginError(f"two packages offer an adapter {entry.name!r}; uninstall one of them")
+            raise PluginError(f"two packages offer {what} {entry.name!r}; uninstall one of them")
         found[entry.name] = spec
     return found
 
@@ -292,4 +312,5 @@ __all__ = [
     "ValidationError",
     "address_fault",
     "discover",
+    "installed",
 ]

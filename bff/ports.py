@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from bff.domain import (
     BonusAccount,
     BonusExpirations,
+    Contact,
     CustomerId,
     FavoriteList,
     OfferList,
@@ -28,6 +29,7 @@ from bff.domain import (
     Product,
     ProductId,
     Profile,
+    Registration,
 )
 from bff.errors import BackOfficeError
 
@@ -119,4 +121,48 @@ class PersonalOffers(Protocol):
 
     async def personal_offers(self, customers: Sequence[CustomerId]) -> Batch[CustomerId, OfferList]:
         """Offers by customer."""
+        ...
+
+
+@runtime_checkable
+class Customers(Protocol):
+    """Who a customer is before they are signed in: found by what reaches them, or made."""
+
+    async def find(self, contacts: Sequence[Contact]) -> Batch[Contact, CustomerId]:
+        """
+        Ids by contact; a contact that is absent belongs to nobody. Letters of a mail address match in any case.
+
+        A contact that several customers have is that key's `BadReply`: nobody is guessed.
+        """
+        ...
+
+    async def register(self, registration: Registration) -> CustomerId:
+        """
+        Make a customer, who has an empty cabinet; a contact that is known already gives its customer's id.
+
+        So it may be repeated, which is the only way to learn how one ended whose answer never came. One call must not
+        send it twice, unless the back office surely turned the first away before it began.
+
+        Raises `BadUserInput` for names that the back office could not be told, before anything is sent; `Refused`
+        where it says no; `BadReply` where several customers have the contact.
+        """
+        ...
+
+
+@runtime_checkable
+class CodeSender(Protocol):
+    """Brings short messages, with codes in them, to a phone or a mailbox. It is no back office and has no batches."""
+
+    async def send(self, to: Contact, text: str) -> None:
+        """
+        Hand a message over for delivery: `text` is printable, and may have several lines.
+
+        That it returns means "taken", not "read". Raises `Refused` where this address cannot be written to, at once
+        and without asking where that can be seen; else `Unavailable`, `TimedOut` (it may be on its way all the
+        same), `Busy`, `SignInRefused`, `Upstream` or `BadReply`. No error and no log holds the address or the text.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close what is open; twice is once."""
         ...

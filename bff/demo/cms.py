@@ -65,7 +65,10 @@ class Cms:
         numbers = [number for number in map(people.number_of, asked) if number is not None]
         if wrong_owner:
             numbers = people.strangers(numbers, lambda number: bool(favorites(self._world, number)))
-        return Json({"items": [self._favorites_json(number) for number in numbers]})
+        items = [self._favorites_json(number) for number in numbers]
+        # Who they are, only the ERP knows; whoever they are, they have marked nothing yet.
+        items += [{"customer_id": customer, "products": []} for customer in filter(people.is_registered, asked)]
+        return Json({"items": items})
 
     async def _products(self, request: Request, _: bool) -> Response:
         asked = _ids(request, "ids")

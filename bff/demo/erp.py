@@ -16,8 +16,9 @@ from starlette.routing import Route
 from bff.demo import soap
 from bff.demo.data import orders, people
 from bff.demo.data.world import World
-from bff.demo.erp_records import customer_xml, order_xml, stored_order_xml
+from bff.demo.erp_records import contact_xml, customer_xml, order_xml, stored_order_xml
 from bff.demo.office import Office
+from bff.demo.register import BadData, Register
 from bff.demo.sessions import PoolExhausted, Session, Sessions, SessionUnknown
 from bff.demo.soap import BadCall, Call
 
@@ -28,6 +29,8 @@ _CUT_AFTER = 200  # characters of a malformed answer
 _CUSTOMERS = "ПолучитьКлиентов"
 _LATEST_ORDERS = "ПолучитьПоследниеЗаказы"
 _ORDERS = "ПолучитьЗаказы"
+_FIND = "НайтиКлиентов"
+_REGISTER = "ЗарегистрироватьКлиента"
 _WSDL = "wsdl"
 _UNKNOWN = "unknown"
 """Counts the calls whose operation cannot be told: malformed, or not one of ours."""
@@ -56,6 +59,7 @@ class Erp:
         self, world: World, sessions: Sessions, *, user: str, password: str, call_ms: float, key_ms: float
     ) -> None:
         self._world = world
+        self._clients = Register(world)
         self._sessions = sessions
         self._credentials = f"{user}:{password}".encode()
         self._call_ms = call_ms
@@ -67,6 +71,8 @@ class Erp:
             _CUSTOMERS: self._customers,
             _LATEST_ORDERS: self._latest_orders,
             _ORDERS: self._orders,
+            _FIND: self._find,
+            _REGISTER: self._register,
         }
         self._office = Office(
             "erp",
@@ -153,10 +159,10 @@ class Erp:
 
     def _customers(self, call: Call, wrong_owner: bool) -> tuple[int, str]:
         asked = call.ids("ИдентификаторыКлиентов")
-        numbers = _known(asked)
         if wrong_owner:
-            numbers = people.strangers(numbers, lambda _: True)
-        return len(asked), _OK + "".join(customer_xml(people.person(self._world, number)) for number in numbers)
+            asked = [people.customer_id(number) for number in people.strangers(_known(asked), lambda _: True)]
+        found = [person for customer in asked if (person := self._clients.person(customer)) is not None]
+        return len(asked), _OK + "".join(map(customer_xml, found))
 
     def _latest_orders(self, call: Call, wrong_owner: bool) -> tuple[int, str]:
         asked = call.ids("ИдентификаторыКлиентов")
@@ -166,7 +172,32 @@ class Erp:
         numbers = _known(asked)
         if wrong_owner:
             numbers = people.strangers(numbers, self._has_orders)
-        return len(asked), _OK + "".join(self._latest_of(number, count) for number in numbers)
+        new = () if wrong_owner else filter(self._clients.is_new, asked)
+        empty = (f"<m:Клиент><m:Ид>{customer}</m:Ид><m:Заказы></m:Заказы></m:Клиент>" for customer in new)
+        return len(asked), _OK + "".join([*(self._latest_of(number, count) for number in numbers), *empty])
+
+    def _find(self, call: Call, wrong_owner: bool) -> tuple[int, str]:
+        asked = call.texts("Контакты", "Контакт")
+        found = [(contact, customer) for contact in asked if (customer := self._clients.find(contact))]
+        if wrong_owner:
+            found = [self._strangers_contact(customer) for _, customer in found]
+        return len(asked), _OK + "".join(contact_xml(contact, customer) for contact, customer in found)
+
+    def _register(self, call: Call, wrong_owner: bool) -> tuple[int, str]:
+        contact = call.text("Контакт") or ""
+        try:
+            customer = self._clients.register(contact, call.text("Имя") or "", call.text("Фамилия"))
+        except BadData as error:
+            return 1, f"<m:Статус>Неверные данные</m:Статус><m:Описание>{escape(str(error))}</m:Описание>"
+        if wrong_owner:
+            contact, customer = self._strangers_contact(customer)
+        return 1, _OK + contact_xml(contact, customer)
+
+    def _strangers_contact(self, customer: str) -> tuple[str, str]:
+        """Return a contact and the id of somebody else than that customer."""
+        number = people.strangers([people.number_of(customer) or people.FIRST], lambda _: True)[0]
+        stranger = people.person(self._world, number)
+        return stranger.phone or "", stranger.id
 
     def _latest_of(self, number: int, count: int) -> str:
         newest = len(orders.ages(self._world, number)) - 1

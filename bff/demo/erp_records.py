@@ -29,6 +29,11 @@ def customer_xml(person: Person) -> str:
     )
 
 
+def contact_xml(contact: str, customer: str) -> str:
+    """Return a ``КонтактКлиента`` of ``ОтветКонтакты``."""
+    return f"<m:Контакт>{_text('Контакт', contact)}{_text('ИдКлиента', customer)}</m:Контакт>"
+
+
 # Some 2 KB an order; the ones a customer looks at are asked for again and again.
 @lru_cache(maxsize=8192)
 def stored_order_xml(world: World, customer: int, index: int) -> str:

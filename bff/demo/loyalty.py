@@ -206,7 +206,7 @@ class Loyalty:
                 "firstName": person.first_name,
                 "lastName": person.last_name or "",
             },
-            "phoneNumber": person.phone.removeprefix("+"),
+            "phoneNumber": (person.phone or "").removeprefix("+"),
             "cardNumber": account.card,
             "amount": _number(account.amount),
             "ordersSum": _number(account.orders_sum),

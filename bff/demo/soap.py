@@ -10,6 +10,8 @@ from starlette.responses import Response
 NAMESPACE = "http://shop.example/cabinet"
 SERVICE = "ЛичныйКабинет"
 
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
 
 class Version(Enum):
     """A version of SOAP: the namespace of its envelope and the media type of its messages."""
@@ -38,8 +40,17 @@ class Call:
 
     def ids(self, parameter: str) -> list[str]:
         """Return the texts of a parameter of type ``СписокИдентификаторов``, in order, each once."""
-        found = (child.text or "" for child in self._parameter(parameter).iterchildren(f"{{{NAMESPACE}}}Ид"))
+        return self.texts(parameter, "Ид")
+
+    def texts(self, parameter: str, item: str) -> list[str]:
+        """Return the texts of a parameter that is a list of such items, in order, each once."""
+        found = (child.text or "" for child in self._parameter(parameter).iterchildren(f"{{{NAMESPACE}}}{item}"))
         return list(dict.fromkeys(found))
+
+    def text(self, parameter: str) -> str | None:
+        """Return the value of a parameter of type ``xs:string``, None for nil."""
+        element = self._parameter(parameter)
+        return None if element.get(_NIL) in {"true", "1"} else element.text or ""
 
     def integer(self, parameter: str) -> int:
         """Return the value of a parameter of type ``xs:int``."""

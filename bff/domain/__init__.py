@@ -1,6 +1,7 @@
 """What a cabinet is made of. Frozen, slotted, standard library only; knows no back office and no GraphQL."""
 
 from bff.domain.bonus import BonusAccount, BonusExpirations, BonusLot, PendingBonuses, Tier
+from bff.domain.contact import Contact, ContactKind, Registration
 from bff.domain.customer import CustomerId, Profile
 from bff.domain.favorite import FavoriteList
 from bff.domain.money import CurrencyCode, Money
@@ -12,6 +13,8 @@ __all__ = [
     "BonusAccount",
     "BonusExpirations",
     "BonusLot",
+    "Contact",
+    "ContactKind",
     "CurrencyCode",
     "CustomerId",
     "FavoriteList",
@@ -28,5 +31,6 @@ __all__ = [
     "Product",
     "ProductId",
     "Profile",
+    "Registration",
     "Tier",
 ]

@@ -111,6 +111,15 @@ class ReadTable(BaseModel):
     reply: ReplyTable
 
 
+class WriteTable(BaseModel):
+    """One write: the request is the adapter's business, the reply is read as a read's is."""
+
+    model_config = _STRICT
+
+    request: dict[str, Any] = {}
+    reply: ReplyTable
+
+
 FaultText = Annotated[str, Field(min_length=3)]
 """A part of an error's text, long enough not to stand in every one."""
 
@@ -125,7 +134,7 @@ class FaultTable(BaseModel):
 
 
 class MappingFile(BaseModel):
-    """The whole file. The names under `reads` are methods of `bff.ports`."""
+    """The whole file. The names under `reads` and `writes` are methods of `bff.ports`."""
 
     model_config = _STRICT
 
@@ -142,6 +151,7 @@ class MappingFile(BaseModel):
     """Parts of error texts that mean: our session is gone, sign in again."""
     shapes: dict[str, dict[str, str | FieldTable | ListTable]] = {}
     reads: dict[str, ReadTable] = Field(min_length=1)
+    writes: dict[str, WriteTable] = {}
 
     @property
     def wording(self) -> Wording:

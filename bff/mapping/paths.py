@@ -161,7 +161,7 @@ def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
     def value(node: Node) -> Raw:
         if attribute:
             found: str | None = node.get(attribute)
-            return found
+            return (found.strip() or None) if found else None
         if len(node):
             raise Misfit("a value was expected, and an element with children is there")
         text: str | None = node.text

@@ -10,7 +10,7 @@ from bff.mapping.compiling import Compiler, Decode, FieldTables
 from bff.mapping.documents import Dialect, parse_json
 from bff.mapping.file import FieldTable, ListTable, MappingFile, ReplyTable, StatusTable
 from bff.mapping.paths import Absent, Misfit, Node, Path, Scalar, Several
-from bff.mapping.shapes import SHAPES
+from bff.mapping.shapes import SHAPES, WRITE_SHAPES
 from bff.mapping.values import text
 from bff.plugins import SettingsFault
 
@@ -19,6 +19,8 @@ Entries = list[Any]
 
 ONE_PER_CUSTOMER = frozenset({"profiles", "bonus_accounts"})
 ONE_PER_ID = frozenset({"orders", "products"})
+ONE_PER_CONTACT = frozenset({"find", "register"})
+"""Asked for by contact: whose a record is, its field `contact` says."""
 
 
 def _latest(entries: Entries, _: CustomerId) -> Order | BackOfficeError | None:
@@ -66,12 +68,17 @@ class Reading:
     decode: Callable[[Node], Any]
 
 
-def compile_reading(name: str, mapping: MappingFile, dialect: Dialect) -> Reading:
-    """Compile `[reads.<name>.reply]`. Raises `SettingsFault` with every fault found in it."""
-    if name not in SHAPES:
-        raise SettingsFault([f"reads.{name}: there is no such read; there are {', '.join(sorted(SHAPES))}"])
-    reply = mapping.reads[name].reply
-    where = f"reads.{name}.reply"
+def compile_reading(name: str, mapping: MappingFile, dialect: Dialect, *, is_write: bool = False) -> Reading:
+    """
+    Compile `[reads.<name>.reply]`, or that of `[writes.<name>]`.
+
+    Raises `SettingsFault` with every fault found in it.
+    """
+    kind, shapes = ("write", WRITE_SHAPES) if is_write else ("read", SHAPES)
+    if name not in shapes:
+        raise SettingsFault([f"{kind}s.{name}: there is no such {kind}; there are {', '.join(sorted(shapes))}"])
+    reply = mapping.writes[name].reply if is_write else mapping.reads[name].reply
+    where = f"{kind}s.{name}.reply"
     tables: FieldTables
     if isinstance(reply.fields, str):
         if reply.fields not in mapping.shapes:
@@ -91,16 +98,17 @@ def _reply_decoder(compiler: Compiler, reply: ReplyTable, tables: FieldTables, w
     unwrap = _unwrapper(compiler, reply, where)
     check_status = _status_check(compiler, reply.status, where)
     owner = _owner(compiler, reply, tables, where)
-    if reply.entries is not None and (owner is None or name in ONE_PER_CUSTOMER):
+    if reply.entries is not None and (owner is None or name in ONE_PER_CUSTOMER | ONE_PER_CONTACT):
         compiler.faults.append(f"{where}.entries: stands only where a customer may have several of a thing")
 
-    shape = SHAPES[name]
+    shape = SHAPES.get(name) or WRITE_SHAPES[name]
     defaults: dict[str, FieldTable | str | ListTable] = {}
     if "status_label" in shape.fields and "status" in tables:
         defaults["status_label"] = tables["status"]
     if name == "personal_offers":
         defaults["kind"] = FieldTable(value=OfferKind.PERSONAL.value)
-    known = frozenset({"customer"}) if owner is not None else frozenset[str]()
+    by_customer = owner is not None and name not in ONE_PER_CONTACT
+    known = frozenset({"customer"}) if by_customer else frozenset[str]()
     decode_entry = compiler.shape(shape, {**defaults, **tables}, f"{where}.fields", known=known)
 
     items = compiler.several(reply.items, f"{where}.items")
@@ -125,7 +133,7 @@ def _reply_decoder(compiler: Compiler, reply: ReplyTable, tables: FieldTables, w
         if owner is None:
             return _offer_list([_attempt(decode_entry, record, {}) for record in records])
         by_owner = _by_owner(name, records, owner, entries, decode_entry)
-        if name in ONE_PER_CUSTOMER:
+        if name in ONE_PER_CUSTOMER | ONE_PER_CONTACT:
             return {customer: _same(name, found) for customer, found in by_owner.items()}
         fold = SEVERAL_PER_CUSTOMER[name]
         return {customer: _folded(fold, found, customer) for customer, found in by_owner.items()}
@@ -182,6 +190,13 @@ def _owner(compiler: Compiler, reply: ReplyTable, tables: FieldTables, where: st
         if reply.owner is not None:
             compiler.faults.append(f"{where}.owner: this read is not asked by customer; leave it out")
         return None
+    if compiler.read in ONE_PER_CONTACT:
+        if reply.owner is not None:
+            compiler.faults.append(f"{where}.owner: the field contact says whose a record is; leave it out")
+        contact = _path(tables.get("contact"))
+        if contact is None:
+            compiler.faults.append(f"{where}.fields.contact: is needed with a path: every record names its contact")
+        return compiler.scalar(contact or ".", f"{where}.fields.contact")
     if reply.owner is not None:
         return compiler.scalar(reply.owner, f"{where}.owner")
     customer = _path(tables.get("customer"))

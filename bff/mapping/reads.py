@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -34,13 +34,7 @@ def compile_reads(
     faults: list[str] = []
     compiled: dict[str, MappedRead[R]] = {}
     for name, table in mapping.reads.items():
-        asked: R | None = None
-        try:
-            asked = request.model_validate(table.request, context={"read": name})
-        except ValidationError as error:
-            for finding in error.errors(include_url=False, include_input=False):
-                where = ".".join(["reads", name, "request", *(str(part) for part in finding["loc"])])
-                faults.append(f"{where}: {finding['msg'].removeprefix('Value error, ')}")
+        asked = checked_request(request, table.request, "read", name, faults)
         try:
             reading = compile_reading(name, mapping, dialect)
         except SettingsFault as fault:
@@ -54,3 +48,14 @@ def compile_reads(
     if faults:
         raise SettingsFault([f"{file}: {fault}" for fault in faults])
     return compiled
+
+
+def checked_request(model: type[R], table: Mapping[str, Any], kind: str, name: str, faults: list[str]) -> R | None:
+    """Validate a request's table with the context `{kind: name}`; None where it is wrong: `faults` say how."""
+    try:
+        return model.model_validate(table, context={kind: name})
+    except ValidationError as error:
+        for finding in error.errors(include_url=False, include_input=False):
+            where = ".".join([f"{kind}s", name, "request", *(str(part) for part in finding["loc"])])
+            faults.append(f"{where}: {finding['msg'].removeprefix('Value error, ')}")
+        return None

@@ -243,6 +243,11 @@ BONUS_ACCOUNT = Shape(
     build=_bonus_account,
 )
 
+FOUND_CUSTOMER = Shape(
+    fields={"contact": NEEDED_TEXT, "customer": NEEDED_TEXT},
+    build=lambda values: CustomerId(values["customer"]),
+)
+
 SHAPES: Mapping[str, Shape] = {
     "profiles": PROFILE,
     "latest_orders": ORDER,
@@ -252,5 +257,9 @@ SHAPES: Mapping[str, Shape] = {
     "products": PRODUCT,
     "promotions": OFFER,
     "personal_offers": OFFER,
+    "find": FOUND_CUSTOMER,
 }
 """The shape that each read's entries have, by the name of the port's method."""
+
+WRITE_SHAPES: Mapping[str, Shape] = {"register": FOUND_CUSTOMER}
+"""The same of what each write answers."""

@@ -101,21 +101,22 @@ class Guard:
         now = asyncio.get_running_loop().time()
         return self.courtesy.refusal(now) or self.breaker.refusal(now)
 
-    async def call(self, ask: Callable[[], Awaitable[T]], *, searching: bool = False) -> T:
+    async def call(self, ask: Callable[[], Awaitable[T]], *, searching: bool = False, once: bool = False) -> T:
         """
         Make one call. Raises what `ask` raises, `TimedOut`, or, without a call, what `refusal` says.
 
-        `ask` may be called twice. Not so while `searching` for a key that fails others: then errors worth searching
-        are expected, and do not count against the back office.
+        `ask` may be called twice. Not so `once`, for what must not happen twice: it has its whole time even as a
+        probe. Nor while `searching` for a key that fails others: then errors worth searching are expected, and do not
+        count against the back office.
         """
         if (refusal := self.refusal()) is not None:
             raise refusal.anew()
         loop = asyncio.get_running_loop()
         probe = self.breaker.begin()
         started = loop.time()
-        limit = self.seconds * (PROBE_SHARE if probe else 1.0)
+        limit = self.seconds * (PROBE_SHARE if probe and not once else 1.0)
         try:
-            answer = await self._attempts(ask, started + limit, may_retry=not probe and not searching)
+            answer = await self._attempts(ask, started + limit, may_retry=not (probe or searching or once))
         except BackOfficeError as error:
             now = loop.time()
             if isinstance(error, Busy):

@@ -18,11 +18,13 @@ from bff.domain import (
     Product,
     ProductId,
     Profile,
+    Registration,
 )
 from bff.domain.clock import Clock
 from bff.plugins import Adapter, BackOfficeSettings, SettingsFault
 from bff.ports import Promotions
 from bff.sources.breaker import Breaker
+from bff.sources.customers import CustomerDirectory, only_asked
 from bff.sources.fetching import Fetcher
 from bff.sources.guard import Courtesy, Guard
 from bff.sources.outage import OutageLog
@@ -30,6 +32,7 @@ from bff.sources.read import EVERYBODY, Keeping, Read
 from bff.sources.sharing import Lane, Slots
 from bff.sources.storage import Storage
 from bff.sources.tier import Place
+from bff.sources.write import Write
 
 
 def _listed(value: object) -> object:
@@ -42,6 +45,8 @@ class Sections(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    customers: str | None = None
+    """Who knows customers by phone and mail, and registers new ones; only for signing in by code."""
     profile: str | None = None
     orders: str | None = None
     bonuses: str | None = None
@@ -70,7 +75,7 @@ class OfferSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Every read there is; None where the section is switched off or the back office does not have it."""
+    """Every read there is, and who writes; None where the section is off or the back office does not have it."""
 
     profiles: Read[CustomerId, Profile] | None = None
     latest_orders: Read[CustomerId, Order | None] | None = None
@@ -81,14 +86,15 @@ class Sources:
     favorites: Read[CustomerId, FavoriteList] | None = None
     products: Read[ProductId, Product] | None = None
     offers: tuple[OfferSource, ...] = ()
-    made: tuple[Read[Any, Any], ...] = ()
+    customers: CustomerDirectory | None = None
+    made: tuple[Read[Any, Any] | Write[Any, Any], ...] = ()
     slots: tuple[Slots, ...] = ()
     storage: Storage | None = None
 
     async def close(self) -> None:
         """Give up what is under way, and let go of what is kept."""
-        for read in self.made:
-            await read.close()
+        for made in self.made:
+            await made.close()
         for slots in self.slots:
             await slots.close()
         if self.storage is not None:
@@ -140,6 +146,9 @@ SECTIONS: Mapping[str, tuple[_Method, ...]] = {
 }
 """The reads of each section; its back office must have the port of the first."""
 
+# Not kept: who is unknown now may be registered the next moment. Who was asked for is compared where it is asked.
+FIND = _Method("find", "customers", None, owned=False)
+
 PROMOTIONS = _Method("promotions", "promotions", OfferList, owned=False)
 PERSONAL_OFFERS = _Method("personal_offers", "personal_offers", OfferList)
 
@@ -154,15 +163,16 @@ class _Office:
         self.slots = Slots(settings.pool, settings.guard.queue, name)
         self.courtesy = Courtesy(settings.guard.retry_share)
 
-    def guard(self) -> Guard:
+    def guard(self, *, writes: bool = False) -> Guard:
         guard = self.settings.guard
+        milliseconds = self.settings.write_timeout_ms if writes else self.settings.timeout_ms
         breaker = Breaker(
             window_seconds=guard.breaker_window_seconds,
             least_calls=guard.breaker_least_calls,
             failure_share=guard.breaker_failure_share,
             open_seconds=guard.breaker_open_seconds,
         )
-        return Guard(self.settings.timeout_ms / 1000, breaker, self.courtesy, self.name)
+        return Guard(milliseconds / 1000, breaker, self.courtesy, self.name)
 
 
 class _Router:
@@ -182,7 +192,7 @@ class _Router:
         self._storage = storage
         self._outages = OutageLog()
         self.faults: list[str] = []
-        self.made: list[Read[Any, Any]] = []
+        self.made: list[Read[Any, Any] | Write[Any, Any]] = []
 
     @property
     def slots(self) -> list[Slots]:
@@ -236,6 +246,23 @@ class _Router:
             for method in methods
             if office is not None and (port := getattr(office.adapter, method.port)) is not None
         }
+
+    def customers(self, back_office: str) -> CustomerDirectory | None:
+        office = self.serving("customers", back_office, ("customers",))
+        port = office.adapter.customers if office is not None else None
+        if office is None or port is None:
+            return None
+        registering: Write[Registration, CustomerId] = Write(
+            office.name,
+            "register",
+            port.register,
+            key=lambda registration: registration.contact,
+            guard=office.guard(writes=True),
+            outages=self._outages,
+        )
+        self.made.append(registering)
+        finding = self.read("customers", office, FIND, only_asked(port))
+        return CustomerDirectory(finding, registering, seconds=2 * office.settings.timeout_ms / 1000)
 
     def offers(self, back_office: str) -> OfferSource | None:
         office = self.serving("offers", back_office, ("promotions", "personal_offers"))
@@ -300,9 +327,17 @@ def route(
         if back_office:
             reads |= router.section(section, back_office)
     offers = [source for name in sections.offers if (source := router.offers(name)) is not None]
+    customers = router.customers(sections.customers) if sections.customers else None
     if router.faults:
         raise SettingsFault(router.faults)
-    return Sources(**reads, offers=tuple(offers), made=tuple(router.made), slots=tuple(router.slots), storage=storage)
+    return Sources(
+        **reads,
+        offers=tuple(offers),
+        customers=customers,
+        made=tuple(router.made),
+        slots=tuple(router.slots),
+        storage=storage,
+    )
 
 
 def _own_catalogue(favorites: str | None, adapters: Mapping[str, Adapter]) -> str | None:

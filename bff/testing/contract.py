@@ -9,13 +9,15 @@ The contract of an adapter, as tests: subclass `AdapterContract`, give it an ada
 """
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from bff.domain import BonusAccount, CustomerId, OrderId, ProductId
-from bff.errors import BackOfficeError
+from bff.domain import BonusAccount, Contact, ContactKind, CustomerId, OrderId, ProductId, Profile, Registration
+from bff.errors import BackOfficeError, BadUserInput
 from bff.plugins import Adapter
+from bff.ports import Customers
 
 STRANGE_KEYS = (
     "",
@@ -37,6 +39,17 @@ STRANGE_KEYS = (
 
 NOBODY = CustomerId("nobody-of-that-id")
 
+MARKUP_NAMES = ("]]></x><y>", "<Имя>&amp;", "О'Нил & Ко", "Анна-Мария", "{contact}")
+"""Names that are unusual, and stay what they are."""
+
+IMPOSSIBLE_NAMES = ("", " ", "\x00", "a\r\nX-Injected: 1", "\ud800", "\u202eаннА", "Ж" * 5_000)
+"""Names that cannot be told as themselves, or are none."""
+
+
+def newcomer() -> Contact:
+    """A phone that nobody has, very likely."""
+    return Contact(ContactKind.PHONE, f"+7999{secrets.randbelow(10**7):07}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -47,6 +60,10 @@ class Sample:
     products: Sequence[ProductId] = ()
     unknown_is_none: frozenset[str] = frozenset()
     """Reads whose back office searches, so that nobody's being there is an answer: None, not a missing key."""
+    contacts: Mapping[Contact, CustomerId] = field(default_factory=dict)
+    """Contacts that it knows, and whose they are; both phones and mail addresses."""
+    newcomer: Callable[[], Contact] = newcomer
+    """A contact that it does not know; another one each time. The tests register it."""
 
 
 Ask = Callable[[Sequence[Any]], Awaitable[Mapping[Any, Any]]]
@@ -182,7 +199,95 @@ class AdapterContract:
         assert offers.customer is None
         assert len({offer.id for offer in offers.offers}) == len(offers.offers)
 
+    async def test_each_contact_finds_its_customer(self, adapter: Adapter, sample: Sample) -> None:
+        """Many at once, and each alone; letters of addresses in any case; who is unknown is absent."""
+        if adapter.customers is None:
+            return
+        assert {contact.kind for contact in sample.contacts} == set(ContactKind)
+        unknown = sample.newcomer()
+        assert await adapter.customers.find([*sample.contacts, unknown]) == sample.contacts
+        for contact, customer in list(sample.contacts.items())[:5]:
+            assert await adapter.customers.find([contact]) == {contact: customer}
+            mailbox, at, domain = contact.value.rpartition("@")
+            shouted = Contact(contact.kind, mailbox.upper() + at + domain)
+            assert await adapter.customers.find([shouted]) == {shouted: customer}
+        assert await adapter.customers.find([unknown]) == {}
+        assert await adapter.customers.find([]) == {}
+
+    async def test_many_search_at_once(self, adapter: Adapter, sample: Sample) -> None:
+        """Searches side by side do not mix."""
+        if adapter.customers is None:
+            return
+        answers = await asyncio.gather(*(adapter.customers.find([contact]) for contact in sample.contacts))
+        expected = [{contact: customer} for contact, customer in sample.contacts.items()]
+        assert list(answers) == expected
+
+    async def test_registering_is_safe_to_repeat(self, adapter: Adapter, sample: Sample) -> None:
+        """A new contact makes a customer, once; a known one gives whose it is, and changes nobody."""
+        if adapter.customers is None:
+            return
+        made = Registration(sample.newcomer(), "Анна", "Соколова")
+        customer = await _registered(adapter.customers, made)
+        assert customer not in sample.contacts.values()
+        for again in (made, Registration(made.contact, "Мария")):
+            assert await adapter.customers.register(again) == customer
+        if adapter.profiles is not None:
+            profile = (await adapter.profiles.profiles([customer]))[customer]
+            assert isinstance(profile, Profile)
+            assert (profile.customer, profile.first_name, profile.last_name) == (customer, "Анна", "Соколова")
+            assert profile.phone == made.contact.value
+        if adapter.orders is not None:
+            assert await adapter.orders.latest_orders([customer]) == {customer: None}
+        for contact, owner in list(sample.contacts.items())[:3]:
+            assert await adapter.customers.register(Registration(contact, "Анна")) == owner
+
+    async def test_registering_at_once_makes_one_customer(self, adapter: Adapter, sample: Sample) -> None:
+        """The same contact several times side by side: one customer; different ones: different customers."""
+        if adapter.customers is None:
+            return
+        contacts = [sample.newcomer() for _ in range(4)]
+        registrations = [Registration(contact, "Анна") for contact in contacts * 3]
+        ids = await asyncio.gather(*map(adapter.customers.register, registrations))
+        assert ids == ids[:4] * 3
+        assert len(set(ids)) == len(set(contacts))
+
+    async def test_an_unusual_name_stays_what_it_is(self, adapter: Adapter, sample: Sample) -> None:
+        """Markup in a name ends up in the name, and nowhere else."""
+        if adapter.customers is None:
+            return
+        for name in MARKUP_NAMES:
+            customer = await _registered(adapter.customers, Registration(sample.newcomer(), name, name))
+            if adapter.profiles is not None:
+                profile = (await adapter.profiles.profiles([customer]))[customer]
+                assert isinstance(profile, Profile)
+                assert (profile.first_name, profile.last_name) == (name, name)
+
+    async def test_an_impossible_name_makes_nobody(self, adapter: Adapter, sample: Sample) -> None:
+        """What cannot be told as itself is refused, and the contact stays unknown."""
+        if adapter.customers is None:
+            return
+        for name in IMPOSSIBLE_NAMES:
+            contact = sample.newcomer()
+            wrong = [Registration(contact, name)]
+            if name.strip():
+                wrong.append(Registration(contact, "Анна", name))
+            for registration in wrong:
+                try:
+                    await adapter.customers.register(registration)
+                except BadUserInput:
+                    continue
+                raise AssertionError(f"a name such as {name[:20]!r} was let through")
+            assert await adapter.customers.find([contact]) == {}
+
     async def test_closing_twice_is_closing_once(self, adapter: Adapter) -> None:
         """The one who shuts down need not know whether it has been done."""
         await adapter.close()
         await adapter.close()
+
+
+async def _registered(customers: Customers, registration: Registration) -> CustomerId:
+    """Register somebody who was unknown before, and is found afterwards."""
+    assert await customers.find([registration.contact]) == {}
+    customer = await customers.register(registration)
+    assert await customers.find([registration.contact]) == {registration.contact: customer}
+    return customer

@@ -6,16 +6,25 @@ from typing import Any, ClassVar
 import pytest
 
 from bff.app import open_back_offices
+from bff.demo.data import people
+from bff.demo.data.world import World, moscow_today
 from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings
-from bff.domain import CustomerId, ProductId
+from bff.domain import Contact, ContactKind, CustomerId, ProductId
 from bff.domain.clock import utc_now
 from bff.plugins import Adapter, discover
 from bff.testing import AdapterContract, Sample
 
 pytestmark = pytest.mark.anyio
 
+WORLD = World(moscow_today())
 CUSTOMERS = [CustomerId(f"c-{number}") for number in (*range(1001, 1005), *range(1100, 1170))]
+CONTACTS = {
+    Contact(kind, value): CustomerId(person.id)
+    for person in (people.person(WORLD, number) for number in range(1001, 1060))
+    for kind, value in ((ContactKind.EMAIL, person.email), (ContactKind.PHONE, person.phone))
+    if value
+}
 PRODUCTS = [ProductId(f"p-{number}") for number in range(1, 130)]
 
 
@@ -46,6 +55,10 @@ class OfADemoOffice(AdapterContract):
 
 class TestOneC(OfADemoOffice):
     back_office = "erp"
+
+    @pytest.fixture
+    def sample(self) -> Sample:
+        return Sample(customers=CUSTOMERS, contacts=CONTACTS)
 
 
 class TestRetailCrm(OfADemoOffice):

@@ -13,6 +13,7 @@ from lxml import etree
 import bff.demo
 from bff.demo.data.world import World
 from bff.demo.launch import DemoOffices, demo_offices
+from tests.patience import PATIENCE_SECONDS
 
 TODAY = date(2026, 11, 21)
 SERVICE = "ЛичныйКабинет"
@@ -42,7 +43,7 @@ def offices(running: DemoOffices) -> DemoOffices:
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx2.Client]:
     # Few: a connection that one test leaves hanging must not serve the next.
-    with httpx2.Client(timeout=5, limits=httpx2.Limits(max_keepalive_connections=0)) as client:
+    with httpx2.Client(timeout=PATIENCE_SECONDS, limits=httpx2.Limits(max_keepalive_connections=0)) as client:
         yield client
 
 
@@ -76,7 +77,7 @@ def ask(http: httpx2.Client, envelope: Callable[..., bytes]) -> Callable[..., ht
         *,
         port: str = "Soap",
         headers: dict[str, str] | None = None,
-        timeout: float = 5,
+        timeout: httpx2.Timeout | float = PATIENCE_SECONDS,
         **parameters: Any,
     ) -> httpx2.Response:
         if not parameters:

@@ -1,7 +1,7 @@
 """Each fault, in each office, while the control paths go on answering."""
 
 from collections.abc import Callable
-from time import monotonic, perf_counter, sleep
+from time import perf_counter
 from typing import get_args
 
 import httpx2
@@ -11,6 +11,7 @@ from lxml import etree
 
 from bff.demo.faults import Failure
 from bff.demo.launch import DemoOffice, DemoOffices, OfficeName
+from tests.patience import PATIENCE_SECONDS, until
 
 Ask = Callable[..., httpx2.Response]
 Call = Callable[..., httpx2.Response]
@@ -33,7 +34,7 @@ def office(request: pytest.FixtureRequest, offices: DemoOffices) -> DemoOffice:
 def call(office: DemoOffice, http: httpx2.Client, ask: Ask) -> Call:
     """Asks the office for what it has on c-1001."""
 
-    def do(*, timeout: float = 5) -> httpx2.Response:
+    def do(*, timeout: httpx2.Timeout | float = PATIENCE_SECONDS) -> httpx2.Response:
         if office.name == "erp":
             return ask(office.service, timeout=timeout)
         if office.name == "loyalty":
@@ -58,12 +59,11 @@ def test_refuse(office: DemoOffice, call: Call) -> None:
 def test_hang(office: DemoOffice, call: Call) -> None:
     office.faults(fail="hang")
     with pytest.raises(httpx2.ReadTimeout):
-        call(timeout=0.1)
+        call(timeout=httpx2.Timeout(PATIENCE_SECONDS, read=0.1))
+    until(office.calls)
     assert office.calls() == {OPERATIONS[office.name][0]: 1}
     if office.name == "erp":  # the only one that counts: the call ends when the client has gone
-        until = monotonic() + 2
-        while office.stats()["in_flight"] and monotonic() < until:
-            sleep(0.01)
+        until(lambda: not office.stats()["in_flight"])
         assert office.stats() == {"sessions": 0, "in_flight": 0, "most_in_flight": 1}
     office.faults()
     assert call().status_code == 200

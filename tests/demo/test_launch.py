@@ -4,23 +4,16 @@ import signal
 import socket
 import subprocess
 import sys
-from time import monotonic, sleep
 
 import pytest
 
 from bff.demo.launch import DemoOffices, OfficeNotStarted, demo_office, demo_offices
+from tests.patience import PATIENCE_SECONDS, until
 
 
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until_gone(port: int) -> None:
-    until = monotonic() + 3
-    while is_listening(port):
-        assert monotonic() < until, f"something still listens on port {port}"
-        sleep(0.01)
 
 
 def test_addresses(offices: DemoOffices) -> None:
@@ -58,7 +51,7 @@ def test_sigterm_ends_it_even_while_a_call_hangs() -> None:
         client.connect(("127.0.0.1", office.port))
         client.sendall(b"GET /api/promotions HTTP/1.1\r\nHost: demo\r\n\r\n")
         office.process.send_signal(signal.SIGTERM)
-        assert office.process.wait(timeout=2) == 0
+        assert office.process.wait(timeout=PATIENCE_SECONDS) == 0
 
 
 def test_offices_die_with_their_parent() -> None:
@@ -75,5 +68,4 @@ def test_offices_die_with_their_parent() -> None:
         assert len(ports) == 3
         assert all(map(is_listening, ports))
         parent.kill()
-    for port in ports:
-        wait_until_gone(port)
+    until(lambda: not any(map(is_listening, ports)), f"something still listens on one of {ports}")

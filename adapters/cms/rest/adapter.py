@@ -61,6 +61,11 @@ def build(name: str, settings: RestSettings, clients: HttpClients) -> Adapter:
         for table in ("faults", "session_faults")
         if getattr(mapping, table)
     ]
+    faults += [
+        f"{settings.mapping.name}: {table}: this adapter writes nothing, and so registers nobody; leave it out"
+        for table, there in (("writes", bool(mapping.writes)), ("reads.find", "find" in mapping.reads))
+        if there
+    ]
     try:
         reads = compile_reads(mapping, Dialect.JSON, RequestTable, file=settings.mapping.name)
     except SettingsFault as fault:

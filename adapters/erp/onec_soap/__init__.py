@@ -14,7 +14,7 @@ spec = AdapterSpec(
     name="onec_soap",
     kind="erp",
     summary="A web service (SOAP) of 1C:Enterprise, described by its WSDL and a mapping file",
-    ports=("profiles", "orders", "bonuses", "favorites", "products", "promotions", "personal_offers"),
+    ports=("profiles", "orders", "bonuses", "favorites", "products", "promotions", "personal_offers", "customers"),
     settings=OneCSettings,
     build=build,
 )

@@ -6,7 +6,7 @@ from typing import Any
 from adapters.erp.onec_soap.answers import SESSION_FAULTS, Answers
 from adapters.erp.onec_soap.client import Client, sign_in
 from adapters.erp.onec_soap.envelope import can_be_asked
-from adapters.erp.onec_soap.mapping import Read, load_reads
+from adapters.erp.onec_soap.mapping import Calls, load_calls
 from adapters.erp.onec_soap.settings import OneCSettings
 from bff.errors import BadReply
 from bff.http import HttpClients
@@ -15,24 +15,28 @@ from bff.plugins import Adapter
 
 
 class OneCAdapter:
-    """Asks what the mapping describes."""
+    """Asks and does what the mapping describes."""
 
-    def __init__(self, back_office: str, reads: Mapping[str, Read], client: Client) -> None:
+    def __init__(self, back_office: str, calls: Calls, client: Client) -> None:
         self._back_office = back_office
-        self._reads = reads
+        self._calls = calls
         self._client = client
 
     async def ask(self, name: str, keys: Sequence[str]) -> Any:
         """Make one call. Keys that cannot be sent as themselves are not asked for: they are absent from the answer."""
-        read = self._reads[name]
+        read = self._calls.reads[name]
         asked = [key for key in keys if can_be_asked(key, read.joined)]
         if keys and not asked:
             return {}
         return await self._client.call(read, asked)
 
+    async def do(self, name: str, arguments: Mapping[str, str | None]) -> Any:
+        """Make one write. Arguments are texts that XML can hold."""
+        return await self._client.write(self._calls.writes[name], arguments)
+
     async def check(self) -> str:
         """Compare the live WSDL with the mapping. Raises errors of `bff.errors`; `BadReply` lists what is missing."""
-        needed = {read.operation.name for read in self._reads.values()}
+        needed = {call.operation.name for call in (*self._calls.reads.values(), *self._calls.writes.values())}
         live = await self._client.operations()
         if missing := sorted(needed - live):
             raise BadReply(
@@ -45,22 +49,24 @@ class OneCAdapter:
 
 def build(back_office: str, settings: OneCSettings, clients: HttpClients) -> Adapter:
     """Make the adapter; talks to nobody. Raises `SettingsFault` with every fault of mapping and WSDL."""
-    mapping, reads = load_reads(settings)
-    return connect(back_office, settings, mapping, reads, clients)
+    mapping, calls = load_calls(settings)
+    return connect(back_office, settings, mapping, calls, clients)
 
 
 def connect(
-    back_office: str, settings: OneCSettings, mapping: MappingFile, reads: Mapping[str, Read], clients: HttpClients
+    back_office: str, settings: OneCSettings, mapping: MappingFile, calls: Calls, clients: HttpClients
 ) -> Adapter:
     """Make the adapter of files that are read already."""
     answers = Answers(
         session_faults=(*SESSION_FAULTS, *mapping.session_faults),
         refusals=[(fault.contains, fault.code) for fault in mapping.faults],
     )
-    http = clients.open(
-        back_office, settings.address, settings.limits, headers=sign_in(settings), ca_file=settings.ca_file
+    http, writing = (
+        clients.open(back_office, settings.address, limits, headers=sign_in(settings), ca_file=settings.ca_file)
+        for limits in (settings.limits, settings.write_limits)
     )
-    client = Client(back_office, settings, http, answers)
-    adapter = OneCAdapter(back_office, reads, client)
-    ports = MappedPorts(adapter.ask, {name: read.batch for name, read in reads.items()}, back_office)
+    client = Client(back_office, settings, http, answers, writing=writing)
+    adapter = OneCAdapter(back_office, calls, client)
+    batches = {name: read.batch for name, read in calls.reads.items()}
+    ports = MappedPorts(adapter.ask, batches, back_office, do=adapter.do, writes=calls.writes)
     return Adapter(check=adapter.check, close=client.close, **ports.served())

@@ -25,11 +25,16 @@ SESSION_FAULTS = (
 
 
 class SessionLost(Exception):
-    """There is no session, or no longer: a new one may help. `meaning` is the error where it has not helped."""
+    """
+    There is no session, or no longer: a new one may help. `meaning` is the error where it has not helped.
 
-    def __init__(self, meaning: BackOfficeError) -> None:
+    `nothing_done` where 1C turned the call away before it began; a session may also end in the middle of one.
+    """
+
+    def __init__(self, meaning: BackOfficeError, *, nothing_done: bool = False) -> None:
         super().__init__(str(meaning))
         self.meaning = meaning
+        self.nothing_done = nothing_done
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,9 @@ class Answers:
         if reply.status in {401, 403, 429, 503} or 300 <= reply.status < 400:
             reply.refuse_errors()
         if reply.status == 406:
-            raise SessionLost(Busy("HTTP 406: 1C has no session to spare", retry_after=reply.retry_after))
+            raise SessionLost(
+                Busy("HTTP 406: 1C has no session to spare", retry_after=reply.retry_after), nothing_done=True
+            )
         if not 200 <= reply.status < 300:
             raise self._failure_of_status(reply)
         if reply.headers.get("content-type", "").strip().lower().startswith("multipart/"):
@@ -80,7 +87,9 @@ class Answers:
             kind = "a SOAP fault" if _is_fault(element) else "an error document"
             failure = self._failure(_texts(element), f"{what} with {kind}")
         if reply.status == 400 and isinstance(failure, Upstream):
-            return SessionLost(failure)
+            failure = SessionLost(failure)
+        if isinstance(failure, SessionLost):
+            failure.nothing_done = reply.status == 400
         return failure
 
     def _failure(self, text: str, what: str) -> Exception:

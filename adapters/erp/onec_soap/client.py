@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from adapters.erp.onec_soap.answers import Answers, SessionLost
-from adapters.erp.onec_soap.mapping import Read
+from adapters.erp.onec_soap.mapping import Call, Read, Write
 from adapters.erp.onec_soap.sessions import Slot, Slots, cookie_header, cookie_of
 from adapters.erp.onec_soap.settings import OneCSettings
 from adapters.erp.onec_soap.wsdl import Operation
@@ -54,16 +54,25 @@ class Client:
     """
     Calls to one service, at most `pool` of them in flight.
 
-    Nothing here times how long a call waits for its slot: the caller has a deadline and cancels.
+    Nothing here times how long a call waits for its slot: the caller has a deadline and cancels. Writes go by
+    `writing`, which gives them more time; without it, by `http`, too.
     """
 
     def __init__(
-        self, back_office: str, settings: OneCSettings, http: HttpClient, answers: Answers, pause: Pause = short_pause
+        self,
+        back_office: str,
+        settings: OneCSettings,
+        http: HttpClient,
+        answers: Answers,
+        pause: Pause = short_pause,
+        *,
+        writing: HttpClient | None = None,
     ) -> None:
         self._back_office = back_office
         self._soap = settings.soap
         self._reuse = settings.sessions == "reuse"
         self._http = http
+        self._writing = writing or http
         self._answers = answers
         self._pause = pause
         self._slots = Slots(settings.pool)
@@ -76,19 +85,17 @@ class Client:
         """
         request = read.envelope.fill(keys)
         async with self._slots.borrow() as slot:
-            try:
-                return await self._attempt(read, request, slot)
-            except SessionLost as lost:
-                first = lost.meaning
-            logger.debug("%s: session lost", self._back_office)
-            await self._replace_session(slot, first)
-            try:
-                result = await self._attempt(read, request, slot)
-            except SessionLost as lost:
-                slot.cookie = None
-                raise (first if isinstance(first, Busy) else lost.meaning) from None
-            logger.debug("%s: session regained", self._back_office)
-            return result
+            return await self._attempts(read, request, slot, self._http)
+
+    async def write(self, write: Write, arguments: Mapping[str, str | None]) -> Any:
+        """
+        Make one call that changes something, and decode its answer.
+
+        It is made again, once, only where 1C turned it away for want of a session, before it began.
+        """
+        request = write.form.fill(arguments)
+        async with self._slots.borrow() as slot:
+            return await self._attempts(write, request, slot, self._writing)
 
     async def operations(self) -> frozenset[str]:
         """
@@ -119,6 +126,25 @@ class Client:
             logger.debug("%s: sessions left to age out", self._back_office)
         finally:
             await self._http.close()
+            await self._writing.close()
+
+    async def _attempts(self, call: Call, request: bytes, slot: Slot, http: HttpClient) -> Any:
+        try:
+            return await self._attempt(call, request, slot, http)
+        except SessionLost as lost:
+            first = lost.meaning
+            if isinstance(call, Write) and not lost.nothing_done:
+                slot.cookie = None
+                raise first from None
+        logger.debug("%s: session lost", self._back_office)
+        await self._replace_session(slot, first)
+        try:
+            result = await self._attempt(call, request, slot, http)
+        except SessionLost as lost:
+            slot.cookie = None
+            raise (first if isinstance(first, Busy) else lost.meaning) from None
+        logger.debug("%s: session regained", self._back_office)
+        return result
 
     async def _replace_session(self, slot: Slot, lost: BackOfficeError) -> None:
         """See that the next attempt has another session: a new one or, where 1C has none to spare, an abandoned one."""
@@ -128,13 +154,13 @@ class Client:
             if slot.cookie is None:
                 await self._pause()
 
-    async def _attempt(self, read: Read, request: bytes, slot: Slot) -> Any:
-        headers = soap_headers(read.operation, self._soap)
+    async def _attempt(self, call: Call, request: bytes, slot: Slot, http: HttpClient) -> Any:
+        headers = soap_headers(call.operation, self._soap)
         if self._reuse:
             headers |= slot.headers()
         cookie, slot.cookie = slot.cookie, None
         try:
-            reply = await self._http.request("POST", headers=headers, body=request)
+            reply = await http.request("POST", headers=headers, body=request)
         except BaseException:
             # Cancelled, timed out, cut: 1C may still be busy in this session, and the next call would wait behind.
             if cookie:
@@ -143,11 +169,11 @@ class Client:
         if self._reuse:
             slot.cookie = cookie_of(reply.headers.get("set-cookie")) or cookie
         if len(reply.body) > _LARGE_BYTES:
-            return await asyncio.to_thread(self._decode, read, reply)
-        return self._decode(read, reply)
+            return await asyncio.to_thread(self._decode, call, reply)
+        return self._decode(call, reply)
 
-    def _decode(self, read: Read, reply: HttpReply) -> Any:
-        return read.decode(self._answers.payload(reply, read.operation.reply_name))
+    def _decode(self, call: Call, reply: HttpReply) -> Any:
+        return call.decode(self._answers.payload(reply, call.operation.reply_name))
 
     async def _finish(self, cookie: str) -> None:
         try:

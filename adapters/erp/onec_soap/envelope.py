@@ -1,14 +1,20 @@
-"""Requests: an envelope written once, at start, and filled with keys for every call."""
+"""Requests: an envelope written once, at start, and filled for every call: with keys, or with a write's arguments."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
+from typing import Literal, TypeAlias
 
 from lxml import etree
 
 KEY_MARK = "kabinet:key"
 """Stands in a template where the key goes."""
+
+Absence: TypeAlias = Literal["left out", "nil", "empty"]
+"""How an element says that there is no value."""
+
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What cannot stand in a document, not even escaped (XML 1.0, 2.2): control characters, halves of characters."""
@@ -56,4 +62,46 @@ class Envelope:
                 next(element.iterfind(leaf_path)).text = text
             for before, element in pairwise(elements):
                 before.addnext(element)
+        return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
+
+
+def argument_mark(argument: str) -> str:
+    """What stands in a template where an argument of a write goes."""
+    return f"kabinet:argument:{argument}"
+
+
+class Form:
+    """A template of a write. `absences` names its arguments, and says how each is written where it has no value."""
+
+    def __init__(self, template: etree._Element, absences: Mapping[str, Absence]) -> None:
+        self._template = template
+        self._absences = absences
+        tree = template.getroottree()
+        arguments = {argument_mark(argument): argument for argument in absences}
+        self._paths = {
+            arguments[element.text]: tree.getelementpath(element)
+            for element in template.iter()
+            if element.text in arguments
+        }
+
+    def fill(self, arguments: Mapping[str, str | None]) -> bytes:
+        """
+        Write the request, in UTF-8. What the template has no place for is left out.
+
+        lxml escapes the values; `ValueError` for one that is not XML.
+        """
+        envelope = deepcopy(self._template)
+        # All are found before the first is taken out: paths count the elements that stand before.
+        elements = {argument: next(envelope.iterfind(path)) for argument, path in self._paths.items()}
+        for argument, element in elements.items():
+            value = arguments.get(argument)
+            element.text = value
+            if value is not None:
+                continue
+            if self._absences[argument] == "nil":
+                element.set(_NIL, "true")
+            elif self._absences[argument] == "left out":
+                parent = element.getparent()
+                if parent is not None:
+                    parent.remove(element)
         return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)

@@ -16,6 +16,7 @@ from zeep.settings import Settings
 from zeep.wsdl import Document
 from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
+from adapters.erp.onec_soap.envelope import Absence
 from bff.plugins import SettingsFault
 
 Constant: TypeAlias = str | int | float | bool
@@ -73,6 +74,11 @@ class Operation:
     def place(self, path: str) -> Place:
         """Find a path in the request. Raises `PathFault`."""
         return Place(*zip(*((step.name, step.accepts_multiple) for step in self._walk(path)), strict=True))
+
+    def absence(self, path: str) -> Absence:
+        """Say how the element at a path is written that has no value. Raises `PathFault`."""
+        leaf = self._walk(path)[-1]
+        return "nil" if leaf.nillable else "left out" if leaf.is_optional else "empty"
 
     def template(self, values: Mapping[str, Constant]) -> etree._Element:
         """Write a whole envelope with these values, by path. Raises `PathFault`, naming what is missing."""

@@ -14,6 +14,8 @@ from bff.demo.data.world import World
 
 FIRST = 1001
 LAST = 3000
+FIRST_REGISTERED = 10_001
+"""Who registers gets an id of five digits: nobody's data is made up for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Person:
     first_name: str
     last_name: str | None
     patronymic: str | None
-    phone: str
-    """``+79000001001``."""
+    phone: str | None
+    """``+79000001001``; only those who registered by mail have none."""
     email: str | None
     birthday: date | None
 
@@ -45,10 +47,27 @@ def number_of(customer: str) -> int | None:
     return number if FIRST <= number <= LAST else None
 
 
+def number_of_phone(phone: str) -> int | None:
+    """Return 1001 for ``+79000001001``, None for a phone that is nobody's."""
+    number = int(phone[-7:]) if phone[-7:].isascii() and phone[-7:].isdigit() else 0
+    return number if FIRST <= number <= LAST and phone == _phone(number) else None
+
+
+def is_registered(customer: str) -> bool:
+    """Return whether an id may be that of somebody who registered; which are, only the ERP knows."""
+    digits = customer.removeprefix("c-")
+    is_number = len(digits) == len(str(FIRST_REGISTERED)) and digits.isascii() and digits.isdigit()
+    return is_number and customer == customer_id(int(digits)) and int(digits) >= FIRST_REGISTERED
+
+
+def _phone(number: int) -> str:
+    return f"+7900{number:07d}"
+
+
 @lru_cache(maxsize=4096)
 def person(world: World, number: int) -> Person:
     """Return the customer of that number (FIRST … LAST)."""
-    phone = f"+7900{number:07d}"
+    phone = _phone(number)
     if number == 1001:
         email, birthday = "anna.sokolova@pochta.example", date(1987, 3, 14)
         return Person("c-1001", number, "Анна", "Соколова", "Сергеевна", phone, email, birthday)

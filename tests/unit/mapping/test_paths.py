@@ -11,7 +11,7 @@ from bff.mapping.paths import Absent, Misfit, PathError, scalar, several
 XML = parse_xml(
     """
     <s:Envelope xmlns:s="urn:soap" xmlns="urn:shop" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
-      <return ид="7">
+      <return ид=" 7 " пусто="" пробел=" ">
         <Клиент><Имя> Анна </Имя><Пусто/><Нет xsi:nil="true"/><Пробел>  </Пробел></Клиент>
         <other:Город xmlns:other="urn:other">Тверь</other:Город>
         <Дважды>1</Дважды><Дважды>2</Дважды>
@@ -60,7 +60,7 @@ def test_one_value(dialect: Dialect, path: str, value: str | None) -> None:
 def test_one_value_of_xml() -> None:
     assert one("return/Город", Dialect.XML) == "Тверь"
     assert one("return/@ид", Dialect.XML) == "7"
-    assert one("return/@нет", Dialect.XML) is None
+    assert [one(f"return/@{name}", Dialect.XML) for name in ("нет", "пусто", "пробел")] == [None] * 3
     assert one("@нет", Dialect.XML) is None
     (first, _) = some("return/Список/Строка", Dialect.XML)
     assert scalar(".", Dialect.XML)(first) == "1"

@@ -9,10 +9,11 @@ import pytest
 
 from adapters.erp.onec_soap import spec
 from adapters.erp.onec_soap.adapter import connect
-from adapters.erp.onec_soap.mapping import Read, load_reads
+from adapters.erp.onec_soap.mapping import Calls, load_calls
 from bff.http import HttpClients
 from bff.mapping import MappingFile
 from bff.plugins import Adapter
+from tests.patience import PATIENT
 from tests.unit.adapters.onec_soap.fake_1c import FakeOneC
 
 HERE = Path(__file__).parent
@@ -29,14 +30,15 @@ def raw_settings(address: str) -> dict[str, Any]:
         "mapping": "shop.toml",
         "user": "кабинет",
         "password": "тайна",
+        **PATIENT,
     }
 
 
 @cache
-def _files(mapping: Path, soap: str, batch: int) -> tuple[MappingFile, dict[str, Read]]:
+def _files(mapping: Path, soap: str, batch: int) -> tuple[MappingFile, Calls]:
     # zeep takes 30 ms for the WSDL, and nearly every test makes an adapter.
     raw = {**raw_settings("http://localhost"), "mapping": mapping, "soap": soap, "batch": batch}
-    return load_reads(spec.settings_from(raw, HERE))
+    return load_calls(spec.settings_from(raw, HERE))
 
 
 @pytest.fixture

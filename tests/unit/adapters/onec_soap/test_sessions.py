@@ -1,17 +1,19 @@
 """1C's sessions, and the limit on calls in flight."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 from adapters.erp.onec_soap import client, spec
 from adapters.erp.onec_soap.answers import Answers
 from adapters.erp.onec_soap.client import Client
-from adapters.erp.onec_soap.mapping import load_reads
+from adapters.erp.onec_soap.mapping import load_calls
 from adapters.erp.onec_soap.sessions import cookie_of
 from bff.errors import Busy, TimedOut, Upstream
 from bff.http import HttpClients
 from bff.plugins import Adapter
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.adapters.onec_soap.asking import clients, echo, failure, profiles
 from tests.unit.adapters.onec_soap.conftest import HERE, Make, raw_settings
 from tests.unit.adapters.onec_soap.fake_1c import Answer, Asked, FakeOneC, fault
@@ -88,13 +90,13 @@ async def test_only_a_406_is_waited_for(server: FakeOneC) -> None:
         pauses.append(len(server.asked))
 
     settings = spec.settings_from(raw_settings(server.address), HERE)
-    _, reads = load_reads(settings)
+    _, described = load_calls(settings)
     http = HttpClients().open("erp", settings.address, settings.limits)
     calls = Client("erp", settings, http, Answers((), ()), pause)
     server.behaviour = echo
     for status in (406, 400):
         server.script = [Answer(status=status)]
-        assert set(await calls.call(reads["profiles"], ["c1"])) == {"c1"}
+        assert set(await calls.call(described.reads["profiles"], ["c1"])) == {"c1"}
     await calls.close()
     assert pauses == [1]
 
@@ -102,7 +104,12 @@ async def test_only_a_406_is_waited_for(server: FakeOneC) -> None:
 async def test_calls_in_flight_never_above_the_pool_and_a_session_serves_one_at_a_time(
     server: FakeOneC, make: Make
 ) -> None:
+    full = asyncio.Event()
+
     async def slowly(asked: Asked) -> Answer:
+        if server.in_flight == 4:
+            full.set()
+        await full.wait()
         await asyncio.sleep(0.005)
         return echo(asked)
 
@@ -116,7 +123,12 @@ async def test_calls_in_flight_never_above_the_pool_and_a_session_serves_one_at_
 
 
 async def test_the_parts_of_one_batch_keep_to_the_pool_too(server: FakeOneC, make: Make) -> None:
+    full = asyncio.Event()
+
     async def slowly(asked: Asked) -> Answer:
+        if server.in_flight == 2:
+            full.set()
+        await full.wait()
         await asyncio.sleep(0.001)
         return echo(asked)
 
@@ -172,18 +184,25 @@ async def test_a_cancelled_call_leaves_the_pool_usable_and_its_session_alone(ser
 
 
 async def test_a_session_that_timed_out_is_not_used_again(server: FakeOneC, make: Make) -> None:
-    adapter = make(timeout_ms=40)
+    adapter = make(timeout_ms=300)
+
+    async def until_in_time() -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                with suppress(TimedOut):
+                    await profiles(adapter, "c1")
+                    return
+
+    async def never(_: Asked) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
     server.behaviour = echo
-    await profiles(adapter, "c1")
-
-    async def late(asked: Asked) -> Answer:
-        await asyncio.sleep(0.2)
-        return echo(asked)
-
-    server.behaviour = late
+    await until_in_time()
+    server.behaviour = never
     assert isinstance(await failure(adapter), TimedOut)
     server.behaviour = echo
-    await profiles(adapter, "c1")
+    await until_in_time()
     assert sessions(server)[-1] == ("start", None)
 
 
@@ -232,13 +251,14 @@ async def test_closing_finishes_abandoned_sessions_too(server: FakeOneC, make: M
 
 async def test_waiting_for_a_slot_is_not_timed(server: FakeOneC, make: Make) -> None:
     async def slowly(asked: Asked) -> Answer:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
         return echo(asked)
 
     server.behaviour = slowly
-    adapter = make(pool=1, timeout_ms=150)
-    found = await asyncio.gather(*(profiles(adapter, f"c{number}") for number in range(5)))
-    assert len(found) == 5
+    # For each call time enough, for all of them too little.
+    adapter = make(pool=1, timeout_ms=1_900)
+    found = await asyncio.gather(*(profiles(adapter, f"c{number}") for number in range(4)))
+    assert len(found) == 4
 
 
 async def test_closing_finishes_every_open_session(server: FakeOneC, make: Make) -> None:
@@ -270,7 +290,7 @@ async def test_closing_does_not_wait_for_a_1c_that_hangs(
         raise AssertionError
 
     server.behaviour = hang
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await adapter.close()
 
 

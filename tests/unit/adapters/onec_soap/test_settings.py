@@ -68,6 +68,14 @@ def test_the_operation_must_be_in_the_wsdl(tmp_path: Path) -> None:
         ('operation = "Offers"', 'operation = "Offers"\nkeys = "Id"', "leave out keys"),
         ('operation = "Marked"\nkeys = "Ids/Id"', 'operation = "Marked"', "keys is missing"),
         ('session_faults = ["Лицензия отозвана"]', 'session_faults = [""]', "at least 3 characters"),
+        ('"NewClient"', '"NewKlient"', "writes.register.request: the WSDL has no operation 'NewKlient'"),
+        ('"Client/First"', '"Client/Name"', "its paths are Client/Contact, Client/First, Client/Last"),
+        ('"Client/First"', '"Client/Age"', "does not fit the type"),
+        ('first_name = "Client/First"', 'name = "Client/First"', "arguments.name: there is no such argument"),
+        ('first_name = "Client/First", ', "", "arguments.first_name: is required"),
+        ('"Client/First"', '"Client/Contact"', "'Client/Contact': is named twice"),
+        ('"Client/Source" =', '"Client/First" =', "'Client/First': is named twice"),
+        ('"Client/Source" = "кабинет", ', "", "Missing element Source"),
     ],
 )
 def test_a_request_that_does_not_fit_the_wsdl(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -91,6 +99,19 @@ def test_all_faults_come_together(tmp_path: Path) -> None:
 def test_orders_need_both_reads(tmp_path: Path, missing: str) -> None:
     (fault,) = faults(tmp_path, without(missing))
     assert f"reads.{missing}: is missing" in fault
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("[writes.register.", "[writes.enlist.", "writes.enlist: there is no such write; there are register"),
+        ("[reads.find.", "[reads.register.", "reads.register: there is no such read"),
+    ],
+)
+def test_customers_need_the_read_and_the_write(tmp_path: Path, old: str, new: str, told: str) -> None:
+    wrong, missing = faults(tmp_path, MAPPING.replace(old, new))
+    assert told in wrong
+    assert "is missing: customers are served by reads.find and writes.register together" in missing
 
 
 async def test_which_port_of_the_wsdl(tmp_path: Path) -> None:
@@ -146,12 +167,12 @@ def test_the_demos_files_fit_each_other() -> None:
     demo = Path(__file__).parents[4] / "bff" / "demo"
     raw = {"adapter": "onec_soap", "address": "https://1c.test/ws", "wsdl": "cabinet.wsdl", "mapping": "erp.toml"}
     settings = spec.settings_from({**raw, "user": "u", "password": "p"}, demo / "shop")
-    assert spec.build("erp", settings, HttpClients()).ports == {"profiles", "orders"}
+    assert spec.build("erp", settings, HttpClients()).ports == {"profiles", "orders", "customers"}
 
 
 async def test_check_says_what_it_found(server: FakeOneC, make: Make) -> None:
     server.script = [Answer(WSDL.encode())]
-    assert await make().check() == "its WSDL has 8 operations, among them all 8 that the mapping names"
+    assert await make().check() == "its WSDL has 10 operations, among them all 10 that the mapping names"
     (asked,) = server.asked
     assert (asked.method, asked.target) == ("GET", "/shop/ws/shop.1cws?wsdl")
     assert "authorization" in asked.headers
