@@ -1,0 +1,1 @@
+"""Tokens of OpenID providers, and signing in at them."""
