@@ -9,20 +9,28 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
-from bff.config import LoadedSettings, SettingsError, faults_of, no_adapter
+from bff.config import IdentitySettings, LoadedSettings, SettingsError, faults_of, no_adapter
 from bff.domain.clock import Clock, utc_now
+from bff.front_door import FrontDoor, open_front_door, shop_of
 from bff.http import HttpClients
 from bff.identity import TokenVerifier, read_jwks, shared_secret
+from bff.identity.keys import Keys, SigningKeys
+from bff.identity.published import ProviderHttp, Published, from_discovery, from_jwks_url
 from bff.loaders import Loaders
 from bff.plugins import Adapter, AdapterSpec, BackOfficeSettings, Secret, SettingsFault, discover
+from bff.resolvers.context import Services
 from bff.schema import graphql_schema
 from bff.sources import Sections, Sources, Storage, make_storage, route
+from bff.web.bearer import who_asks
 from bff.web.graphiql_page import GraphiqlPage
 from bff.web.graphql import GraphQLEndpoint
 from bff.web.hooks import Hooks
-from bff.web.routes import NotStored, routes
+from bff.web.networks import Networks
+from bff.web.operations import Operations, UnusableDocuments
+from bff.web.origins import Origins
+from bff.web.persisted import read_documents
+from bff.web.routes import CabinetApp, routes
 
 log = structlog.get_logger("kabinet.app")
 
@@ -34,19 +42,27 @@ class Cabinet:
     loaded: LoadedSettings
     adapters: Mapping[str, Adapter]
     sources: Sources
-    verifier: TokenVerifier
+    verifier: TokenVerifier | None
+    """Of the shop's own identity provider, where it has one."""
     clock: Clock = utc_now
     hook_secrets: Mapping[str, Secret] = field(default_factory=dict)
     """By back office, what its webhooks are signed with."""
+    operations: Operations | None = None
+    """With the front ends' own documents, where the settings name a folder of them."""
+    door: FrontDoor = field(default_factory=FrontDoor)
 
     async def open(self) -> None:
         """Connect to what is to be connected before the first request; to be called where the cabinet serves."""
         if self.sources.storage is not None:
             await self.sources.storage.open()
+        await self.door.open()
 
     async def close(self) -> None:
         """Let go of the back offices: sessions are ended, connections closed. One that fails holds up no other."""
+        await self.door.close()
         await self.sources.close()
+        if self.verifier is not None:
+            await self.verifier.close()
         closed = await gather(*(adapter.close() for adapter in self.adapters.values()), return_exceptions=True)
         for name, outcome in zip(self.adapters, closed, strict=True):
             if isinstance(outcome, Exception):
@@ -78,10 +94,12 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
     except SettingsFault as fault:
         faults += fault.faults
     faults += _no_catalogue(settings.sections, adapters)
-    if faults or verifier is None:
+    door = open_front_door(loaded, sources.customers, faults, clock)
+    operations = None if {"server", "limits"} & loaded.wrong else _operations(loaded, faults)
+    if faults:
         raise SettingsError(faults)
     secrets = {name: table.hook_secret for name, table in of_back_offices.items() if table.hook_secret is not None}
-    return Cabinet(loaded, adapters, sources, verifier, clock, secrets)
+    return Cabinet(loaded, adapters, sources, verifier, clock, secrets, operations, door)
 
 
 def open_back_offices(
@@ -139,35 +157,90 @@ def _storage(loaded: LoadedSettings, faults: list[str], clock: Clock) -> Storage
         return None
 
 
+def _operations(loaded: LoadedSettings, faults: list[str]) -> Operations | None:
+    """The operations with those of the folder; None where there is none, or where it cannot be used."""
+    server, limits = loaded.settings.server, loaded.settings.limits
+    if server.operations is None:
+        return None
+    documents = read_documents(server.operations, limits)
+    faults += [f"server.operations: {fault}" for fault in documents.faults]
+    try:
+        return Operations(
+            graphql_schema(),
+            limits,
+            introspection=server.introspection,
+            known=documents.texts,
+            only_known=server.operations_mode == "known-only",
+        )
+    except UnusableDocuments as unusable:
+        # One document in several forms is one fault.
+        found = {documents.places[text]: refusal for text, refusal in unusable.refusals.items()}
+        for place, refusal in sorted(found.items()):
+            faults.append(f"server.operations: {place}: {refusal.code.value}: {refusal.errors[0].message}")
+        return None
+
+
 def _verifier(loaded: LoadedSettings, faults: list[str], clock: Clock) -> TokenVerifier | None:
     identity = loaded.settings.identity
+    if identity is None:
+        return None
     try:
-        if identity.jwks_file is not None:
-            key: Any = read_jwks(identity.jwks_file)
-        else:
-            assert identity.secret is not None  # noqa: S101 (the settings insist on one of the two)
-            key = shared_secret(identity.secret.get_secret_value())
+        keys = _keys(identity, clock)
     except ValueError as error:
         faults.append(f"identity.jwks_file: {error}")
         return None
     return TokenVerifier(
-        key,
+        keys,
         issuer=identity.issuer,
         audience=identity.audience,
         customer_claim=identity.customer_claim,
+        scopes_claim=identity.scopes_claim,
+        token_type=identity.token_type,
         leeway_seconds=identity.leeway_seconds,
         clock=clock,
+    )
+
+
+def _keys(identity: IdentitySettings, clock: Clock) -> SigningKeys | Keys:
+    if identity.jwks_file is not None:
+        return read_jwks(identity.jwks_file)
+    if identity.secret is not None:
+        return shared_secret(identity.secret.get_secret_value())
+    url, issuer = identity.jwks_url, identity.issuer
+    http = ProviderHttp(
+        HttpClients(clock),
+        "identity",
+        address=url or issuer,
+        ca_file=identity.ca_file,
+        allow_plain_http=identity.allow_plain_http,
+    )
+    return Published(
+        http,
+        (lambda: from_discovery(http, issuer)) if url is None else (lambda: from_jwks_url(http, url)),
+        refresh_seconds=identity.keys_refresh_seconds,
     )
 
 
 def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, str]] = dict) -> Starlette:
     """The ASGI application. It closes the cabinet when it shuts down."""
     server = cabinet.loaded.settings.server
+    limits, identity = cabinet.loaded.settings.limits, cabinet.loaded.settings.identity
     endpoint = GraphQLEndpoint(
         graphql_schema(),
-        verifier=cabinet.verifier,
+        operations=cabinet.operations or Operations(graphql_schema(), limits, introspection=server.introspection),
+        who=who_asks(cabinet.verifier, cabinet.door.sign_in),
+        services=Services(
+            shop=shop_of(cabinet.loaded, cabinet.door),
+            sign_in=cabinet.door.sign_in,
+            audit=cabinet.door.audit,
+            staff_scope=identity.staff_scope if identity else None,
+        ),
         loaders=lambda: Loaders(cabinet.sources, server.dashboard_ms / 1000),
         today=lambda: cabinet.clock().astimezone(cabinet.loaded.settings.shop.time_zone).date(),
+        limits=limits,
+        networks=Networks(server.forwarded_from),
+        origins=Origins(server.origins, methods=("GET", "POST") if server.get_queries else ("POST",)),
+        get_queries=server.get_queries,
         introspection=server.introspection,
     )
     graphiql = GraphiqlPage(graphiql_headers) if server.graphiql else None
@@ -180,8 +253,6 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
         yield
         await cabinet.close()
 
-    return Starlette(
-        routes=routes(endpoint, graphiql, hooks, cabinet.adapters),
-        middleware=[Middleware(NotStored)],
-        lifespan=lifespan,
+    return CabinetApp(
+        endpoint, graphiql, routes=[*routes(graphiql, hooks, cabinet.adapters), *cabinet.door.pages], lifespan=lifespan
     )

@@ -74,6 +74,9 @@ def serve(
     config: ConfigOption = DEFAULT_CONFIG,
     host: Annotated[str | None, typer.Option(help="Where to listen; over server.host.")] = None,
     port: Annotated[int | None, typer.Option(help="Where to listen; over server.port.")] = None,
+    operations: Annotated[
+        Path | None, typer.Option(help="A folder with the front ends' operations; over server.operations.")
+    ] = None,
 ) -> None:
     """Serve the cabinet."""
     from bff.app import assemble, create_app
@@ -81,7 +84,9 @@ def serve(
     from bff.serving import PortTaken, Server, listen, settle_memory
     from bff.telemetry import configure_logging, say_ready
 
-    server = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    folder = operations.resolve() if operations is not None else None
+    flags = {"host": host, "port": port, "operations": folder}
+    server = {name: value for name, value in flags.items() if value is not None}
     loaded = read_settings(config, flags={"server": server} if server else {})
     settings = loaded.settings.server
     cabinet = assemble(loaded)
@@ -97,6 +102,7 @@ def serve(
         Server(
             create_app(cabinet),
             drain_seconds=settings.drain_seconds,
+            head_seconds=loaded.settings.limits.head_seconds,
             announce=lambda: say_ready(ready, settings.log_format),
         ).run([listening])
 
@@ -196,8 +202,8 @@ def token(
 
         loaded = load_settings(config)
     identity = loaded.settings.identity
-    if identity.secret is None:
-        fail("these settings check tokens by public keys (identity.jwks_file): only their owner can sign")
+    if identity is None or identity.secret is None:
+        fail("these settings have no identity.secret: only who holds the keys can sign tokens")
     typer.echo(
         sign_token(
             identity.secret.get_secret_value(),

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Self, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -18,14 +18,20 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
+from bff.domain import ContactKind
+from bff.identity import TokenType
+from bff.identity.provider_settings import ProviderSettings
+from bff.identity.settings import SessionSettings, SignInSettings, StoreSettings
 from bff.mapping.file import Zone
-from bff.plugins import Secret, SettingsFault, SettingsFile
+from bff.plugins import CertificatesFile, Secret, SettingsFault, SettingsFile, address_fault
 from bff.sources import Freshness, Sections
+from bff.web.limits import LimitSettings
+from bff.web.server_settings import ServerSettings
 
 ENVIRONMENT_PREFIX = "KABINET__"
 
@@ -37,32 +43,6 @@ class SettingsError(SettingsFault):
 BackOfficeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 _FROZEN = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class ServerSettings(BaseModel):
-    """Where the service listens, and what its pages show."""
-
-    model_config = _FROZEN
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65_535)
-    graphiql: bool = False
-    """Serve GraphiQL to browsers at /graphql."""
-    introspection: bool = False
-    """Answer questions about the schema; GraphiQL needs it."""
-    drain_seconds: int = Field(default=10, ge=0, le=300)
-    """How long requests under way may go on after SIGTERM."""
-    log_format: Literal["console", "json"] = "json"
-    dashboard_ms: int = Field(default=1_200, ge=50, le=60_000)
-    """How long sections may take; what has not come by then is its section's TIMEOUT."""
-
-    @field_validator("host")
-    @classmethod
-    def _is_said(cls, host: str) -> str:
-        # For the socket, an empty host is every address of this machine.
-        if not host.strip():
-            raise ValueError("is empty; leave it out for 127.0.0.1, or write 0.0.0.0 to listen on every address")
-        return host
 
 
 class ShopSettings(BaseModel):
@@ -95,7 +75,10 @@ class CacheSettings(BaseModel):
 
 
 class IdentitySettings(BaseModel):
-    """Which tokens are believed: exactly one of `secret` (HS256) and `jwks_file` (RS, PS, ES, EdDSA)."""
+    """
+    Which tokens are believed. The keys come from exactly one of `secret` (HS256), `jwks_file`, `jwks_url` and
+    `discovery` (RS, PS, ES, EdDSA).
+    """
 
     model_config = _FROZEN
 
@@ -103,18 +86,44 @@ class IdentitySettings(BaseModel):
     audience: str = Field(min_length=1)
     secret: Secret | None = None
     jwks_file: SettingsFile | None = None
-    customer_claim: str = "sub"
+    jwks_url: str | None = None
+    """Where the provider publishes its keys."""
+    discovery: bool = False
+    """Learn where from the provider itself: from its OpenID configuration, below `issuer`."""
+    keys_refresh_seconds: int = Field(default=3_600, ge=60, le=86_400)
+    """How old published keys may be before they are fetched anew; an unknown key asks at once."""
+    ca_file: CertificatesFile | None = None
+    """Authorities to trust instead of the system's, PEM, where keys are fetched."""
+    allow_plain_http: bool = False
+    """Fetch keys without TLS from outside this machine: only on a network that you trust."""
+    customer_claim: str = Field(default="sub", min_length=1)
     """The claim that holds the customer's id."""
+    scopes_claim: str = Field(default="scope", min_length=1)
+    """The claim that holds the scopes: one text with spaces, or a list."""
+    token_type: TokenType = "any"  # noqa: S105 (no secret)
+    """`at+jwt`: believe only tokens whose header says that they are access tokens (RFC 9068)."""
     leeway_seconds: int = Field(default=5, ge=0, le=300)
+    staff_scope: str = Field(default="kabinet.staff", min_length=1)
+    """The scope that lets the shop's staff look into a customer's cabinet."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.secret is None) == (self.jwks_file is None):
+        if [self.secret, self.jwks_file, self.jwks_url].count(None) + (not self.discovery) != 3:
             raise ValueError(
-                f"set exactly one of secret (or {ENVIRONMENT_PREFIX}IDENTITY__SECRET in the environment) and jwks_file"
+                f"set exactly one of secret (or {ENVIRONMENT_PREFIX}IDENTITY__SECRET in the environment), jwks_file, "
+                "jwks_url and discovery"
             )
         if self.secret is not None and len(self.secret.get_secret_value().encode()) < 32:
             raise ValueError("secret is shorter than 32 bytes, the least for HS256 (RFC 7518, 3.2)")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        for name, url in (("jwks_url", self.jwks_url), ("issuer", self.issuer if self.discovery else None)):
+            # A provider with several rules for signing in has them apart by a query (Azure B2C).
+            bare = url.partition("?")[0] if url and name == "jwks_url" else url
+            if bare is not None and (fault := address_fault(bare, allow_plain_http=self.allow_plain_http)):
+                raise ValueError(f"{name}: {fault}")
         return self
 
 
@@ -128,7 +137,17 @@ class Settings(BaseModel):
     model_config = _FROZEN
 
     server: ServerSettings = ServerSettings()
-    identity: IdentitySettings
+    limits: LimitSettings = LimitSettings()
+    identity: IdentitySettings | None = None
+    """The shop's own identity provider; without one, customers sign in here."""
+    sessions: SessionSettings | None = None
+    """Signing in here is switched on by this."""
+    sign_in: SignInSettings = SignInSettings()
+    store: StoreSettings = StoreSettings()
+    senders: dict[ContactKind, dict[str, Any]] = Field(default={}, repr=False)
+    """By the kind of contact; raw, as back offices are."""
+    providers: dict[BackOfficeName, ProviderSettings] = {}
+    """Identity providers that customers may sign in with, besides codes."""
     back_offices: dict[BackOfficeName, dict[str, Any]] = Field(min_length=1, repr=False)
     sections: Sections = Sections()
     shop: ShopSettings = ShopSettings()
@@ -150,6 +169,8 @@ class LoadedSettings:
     """By dotted name: "flag", "environment" or the file's name; what is absent is a default."""
     faults: tuple[str, ...] = ()
     wrong: frozenset[str] = frozenset()
+    demo: bool = False
+    """What is refused elsewhere may be used: senders that show codes, a store that is forgotten."""
 
 
 def load_settings(
@@ -195,6 +216,10 @@ def read_settings(
         origins.update(dict.fromkeys((name for name, _ in flatten(layer)), origin))
 
     faults = _unknown_in_the_environment() if environment else []
+    if not merged.keys() & {"identity", "sessions"}:
+        faults.append(
+            "identity: is missing: say whose tokens are believed, or set [sessions] to have customers sign in"
+        )
     folder = config.resolve().parent if config is not None else Path.cwd()
     wrong: frozenset[str] = frozenset()
     try:
@@ -209,14 +234,14 @@ def read_settings(
 def _without(wrong: frozenset[str], merged: Mapping[str, Any], folder: Path) -> Settings:
     """What is right in the settings: defaults stand for wrong tables; of back offices, the tables that are tables."""
     right: dict[str, Any] = {
-        name: cast("type[BaseModel]", about.annotation).model_validate(merged[name], context={"folder": folder})
+        name: TypeAdapter(cast("Any", about.annotation)).validate_python(merged[name], context={"folder": folder})
         for name, about in Settings.model_fields.items()
         if name in merged and name not in {*wrong, "back_offices"}
     }
     tables = merged.get("back_offices")
     found = tables if isinstance(tables, Mapping) else {}
     return Settings.model_construct(
-        **{"identity": IdentitySettings.model_construct(), **right},
+        **right,
         back_offices={name: table for name, table in found.items() if isinstance(table, dict)},
     )
 

@@ -35,6 +35,7 @@ class Code(Enum):
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
     PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
     RATE_LIMITED = "RATE_LIMITED"
+    SECOND_FACTOR_REQUIRED = "SECOND_FACTOR_REQUIRED"
 
 
 class Recovery(Enum):
@@ -65,6 +66,18 @@ class Unauthenticated(KabinetError):
     """Nobody, or not somebody we know, is asking."""
 
     code = Code.UNAUTHENTICATED
+
+
+class Forbidden(KabinetError):
+    """Whoever asks is known, and may not."""
+
+    code = Code.FORBIDDEN
+
+
+class SecondFactorRequired(KabinetError):
+    """This matters so much that the customer has to show once more that it is them."""
+
+    code = Code.SECOND_FACTOR_REQUIRED
 
 
 class NotFound(KabinetError):

@@ -2,14 +2,23 @@
 
 import gc
 import socket
+from asyncio import TimerHandle
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from bff.errors import Code
+from bff.web.graphql import SECURITY_HEADERS
 
 MAX_HEAD_BYTES: Final = 65_536
+MAX_HEADERS: Final = 100
+
+REST_SECONDS: Final = 5.0
+"""How long the rest of a request may come that has its answer already: who closes at once may cut off the answer."""
 
 
 class PortTaken(Exception):
@@ -38,27 +47,46 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-class _CappedHead(HttpToolsProtocol):
+class _Protocol(HttpToolsProtocol):
     """
-    uvicorn's protocol, with an end to what a request may send before its body.
+    uvicorn's protocol, with an end to what a request may send before its body, and to how long that takes.
 
     httptools itself has none: 300 MB of headers took 283 MB of memory, and a long URL, which it puts together piece
-    by piece, took the whole processor.
+    by piece, took the whole processor. What is refused here is refused in the words of the endpoint.
     """
+
+    config: "_Config"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._head_bytes = 0
+        self._deadline: TimerHandle | None = None
+        self._refusal = (400, "the request is not HTTP")
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody connects, and shall say what they want."""
+        super().connection_made(transport)
+        self._set_deadline(self.config.head_seconds, self._head_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """They are gone."""
+        self._end_deadline()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Count what does not finish the head. What comes in one piece is not counted: the loop limits that."""
         was_in_head = self._in_head
         super().data_received(data)
+        if self.transport.is_closing():
+            return
         if was_in_head and self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The URL and the headers are too long.")
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, "the URL and the headers are too long")
+        elif self._deadline is None and (self._in_head or self._is_idle()):
+            # A head that has begun, or not even that: line ends before a head end uvicorn's own wait for one.
+            self._set_deadline(self.config.head_seconds, self._head_is_late)
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -69,7 +97,82 @@ class _CappedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """It has ended."""
         self._in_head = False
+        self._end_deadline()
+        if len(self.headers) > MAX_HEADERS:
+            self._stop(431, "there are too many headers")
+        if self._get_upgrade() == b"websocket":
+            self._stop(400, "there are no WebSockets here")
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            self._set_deadline(REST_SECONDS, self.transport.close)
+
+    def on_message_complete(self) -> None:
+        """The request is in."""
+        super().on_message_complete()
+        if self.cycle.response_complete and self._deadline is not None:
+            self._end_deadline()
+            self._set_deadline(self.config.timeout_keep_alive, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what has no answer of the application, and close."""
+        status, message = self._refusal
+        entry = {"message": message, "extensions": {"code": Code.BAD_USER_INPUT.value}}
+        body = orjson.dumps({"errors": [entry]})
+        head = [
+            STATUS_LINE[status],
+            *(b"%b: %b\r\n" % header for header in SECURITY_HEADERS),
+            b"content-type: application/json; charset=utf-8\r\n",
+            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body),
+        ]
+        self._end_deadline()
+        self.transport.write(b"".join(head) + body)
+        self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first head
+        return cycle is None or cycle.response_complete
+
+    def _head_is_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self._in_head:
+            self._refuse(408, "the headers did not come in time")
+        else:
+            # Nothing was asked: a browser may well connect to no purpose.
+            self.transport.close()
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = (status, message)
+        self.send_400_response(message)
+
+    def _stop(self, status: int, message: str) -> None:
+        """Refuse from within the parser, which must not go on: uvicorn hears of it as of any other bad request."""
+        self._refusal = (status, message)
+        raise ValueError(message)
+
+    def _set_deadline(self, seconds: float, end: Callable[[], None]) -> None:
+        self._end_deadline()
+        self._deadline = self.loop.call_later(seconds, end)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: many clients offer HTTP/2 in passing, and go on without it."""
+
+
+class _Config(uvicorn.Config):
+    """uvicorn's settings and ours."""
+
+    def __init__(self, app: Starlette, *, head_seconds: float, **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self.head_seconds = head_seconds
 
 
 class Server(uvicorn.Server):
@@ -79,12 +182,23 @@ class Server(uvicorn.Server):
     SIGTERM and SIGINT stop accepting; requests under way get `drain_seconds` to finish.
     """
 
-    def __init__(self, app: Starlette, *, drain_seconds: int, announce: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        *,
+        drain_seconds: int,
+        head_seconds: float = 10.0,
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(
-            uvicorn.Config(
+            _Config(
                 app,
+                head_seconds=head_seconds,
                 loop="uvloop",
-                http=_CappedHead,
+                http=_Protocol,
+                ws="none",
+                # Whom to believe about `X-Forwarded-For` is the endpoint's to say, by the settings.
+                proxy_headers=False,
                 lifespan="on",
                 access_log=False,
                 server_header=False,

@@ -1,9 +1,12 @@
 """Logs: structured, one line an event, nothing personal and no secret in them."""
 
+import json
 import logging
 import sys
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
+import orjson
 import structlog
 
 Form = Literal["console", "json"]
@@ -16,7 +19,7 @@ def configure_logging(form: Form) -> None:
     Everything goes to stderr, so that commands can print answers to stdout.
     """
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.processors.JSONRenderer(serializer=_json)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
@@ -44,6 +47,14 @@ def configure_logging(form: Form) -> None:
     # The HTTP client logs every address with its query at INFO: customers' ids do not belong into a log.
     for name in ("httpx2", "httpx", "httpcore2", "zeep"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _json(event: dict[str, Any], default: Callable[[Any], Any]) -> str:
+    try:
+        return orjson.dumps(event, default=default).decode()
+    except TypeError:
+        # Half a character, or a number beyond 64 bits: rare, and no reason to lose the line.
+        return json.dumps(event, default=default)
 
 
 def say_ready(text: str, form: Form) -> None:

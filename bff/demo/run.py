@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ def demo_settings(
     flags: dict[str, Any] = {
         "server": server,
         "identity": {"secret": demo_secret()},
+        "sessions": {"secret": demo_secret()},
+        "senders": {"phone": {"adapter": "log"}, "email": {"adapter": "log"}},
         "back_offices": {
             "erp": {"password": DEMO_PASSWORD},
             "loyalty": {"api_key": DEMO_PASSWORD},
@@ -50,12 +53,14 @@ def demo_settings(
     merge(flags, over or {})
     with as_file(files("bff.demo") / "shop") as folder:
         # The environment has no say: a demo is the same on every machine.
-        return load_settings(Path(folder) / "kabinet.toml", flags=flags, environment=False)
+        loaded = load_settings(Path(folder) / "kabinet.toml", flags=flags, environment=False)
+    return replace(loaded, demo=True)
 
 
 def demo_token(customer: str = DEMO_CUSTOMER) -> str:
     """A token that the demo believes."""
     identity = demo_settings().settings.identity
+    assert identity is not None  # noqa: S101 (the demo's file has it)
     return sign_token(demo_secret(), customer, issuer=identity.issuer, audience=identity.audience)
 
 

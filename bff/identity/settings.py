@@ -1,8 +1,18 @@
 """Settings of signing in and of sessions, with the figures of the design as defaults."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bff.plugins import HookSecret
 
@@ -53,6 +63,34 @@ class SignInSettings(BaseModel):
     """How long a new customer may take over the name."""
     web_otp_host: Host | None = None
     """The page's host: short messages get a last line `@host #code`, by which browsers fill the code in."""
+
+
+class StoreSettings(BaseModel):
+    """Where codes, sessions and counts are kept: a file of this machine, or a Redis that several machines share."""
+
+    model_config = _FROZEN
+
+    path: Path | None = None
+    """SQLite. A relative path starts at the settings file's folder."""
+    redis_url: SecretStr | None = None
+    """Of a Redis that keeps what it is given: `maxmemory-policy noeviction`, `appendonly yes`."""
+    redis_connections: int = Field(default=20, ge=1, le=1_000)
+    limit_ms: int | None = Field(default=None, ge=10, le=60_000)
+    """How long one call to it may take; by itself 5,000 for a file and 500 for Redis."""
+
+    @field_validator("path")
+    @classmethod
+    def _beside_the_settings(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        folder: Path = (info.context or {}).get("folder", Path())
+        if path is not None and not (folder / path).parent.is_dir():
+            raise ValueError(f"there is no folder {(folder / path).parent}")
+        return None if path is None else folder / path
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.path is not None and self.redis_url is not None:
+            raise ValueError("set path or redis_url, not both")
+        return self
 
 
 class SessionSettings(BaseModel):

@@ -1,131 +1,213 @@
-"""The GraphQL endpoint: POST with JSON, as the GraphQL-over-HTTP draft says."""
+"""The GraphQL endpoint: POST with JSON, as the GraphQL-over-HTTP draft says. An ASGI application of its own."""
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from math import ceil
 from time import perf_counter
 from typing import Any, Final, cast
 
 import orjson
 import structlog
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema, execute, get_operation_ast
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from graphql import ExecutionResult, GraphQLSchema, execute
+from starlette.types import Receive, Scope, Send
 
-from bff.errors import Code, Unauthenticated
-from bff.identity import Principal, TokenVerifier
+from bff.errors import Code, KabinetError, Unauthenticated
 from bff.loaders import Loaders
-from bff.resolvers.context import Context
+from bff.resolvers.context import Context, Services
+from bff.web.bearer import Who
 from bff.web.errors import Entry, execution_errors, internal_error, plain_error, request_errors
+from bff.web.limits import LimitSettings
+from bff.web.media_type import GRAPHQL_JSON, JSON, MAX_BYTES, choose_media_type
 from bff.web.messages import choose_language
-from bff.web.operations import Operations, RequestRefused
+from bff.web.networks import Networks
+from bff.web.operations import Operation, Operations
+from bff.web.origins import Origins
+from bff.web.rates import RateLimit
+from bff.web.refusal import Header, RequestRefused, bad_request
+from bff.web.request import Disconnected, joined, read_get, read_post
 
-log = structlog.get_logger("kabinet.web")
+SECURITY_HEADERS: Final = (
+    (b"cache-control", b"private, no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""On every answer."""
 
-MAX_BODY_BYTES: Final = 65_536
-BODY_SECONDS: Final = 10.0
-MAX_NAME_LOGGED: Final = 100
+_API_HEADERS: Final = (*SECURITY_HEADERS, (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
+_CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JSON, GRAPHQL_JSON)}
 
-JSON: Final = "application/json"
-GRAPHQL_JSON: Final = "application/graphql-response+json"
-
-PRIVATE: Final = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+_language_of = lru_cache(maxsize=256)(lambda header: choose_language(header.decode("latin-1")))
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A well-formed request."""
+class _Wishes:
+    """How the client wants to be answered."""
 
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any] | None
+    language: str
+    media_type: str | None
+    """None where it would take neither: then it gets the older one all the same, to say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """An answer, ready to be sent."""
+
+    status: int
+    answer: Mapping[str, Any]
+    headers: tuple[Header, ...] = ()
 
 
 class GraphQLEndpoint:
-    """Executes operations for whoever the bearer token stands for."""
+    """
+    Executes operations for whoever asks.
+
+    `who` says who that is. Nothing of a request is looked at before its network may ask, nothing of its body before
+    it is known who sends it, and no resolver runs before its operation is within the limits.
+    """
 
     def __init__(
         self,
         schema: GraphQLSchema,
         *,
-        verifier: TokenVerifier,
+        operations: Operations,
+        who: Who,
         loaders: Callable[[], Loaders],
         today: Callable[[], date],
-        introspection: bool,
+        limits: LimitSettings,
+        networks: Networks,
+        origins: Origins,
+        services: Services | None = None,
+        get_queries: bool = False,
+        introspection: bool = False,
     ) -> None:
         self._schema = schema
-        self._verifier = verifier
+        self._operations = operations
+        self._who = who
         self._loaders = loaders
         self._today = today
+        self._limits = limits
+        self._networks = networks
+        self._origins = origins
+        self._services = services or Services()
+        self._get_queries = get_queries
         self._introspection = introspection
-        self._operations = Operations(schema, introspection=introspection)
+        self._by_network = RateLimit("network", limits.network_per_minute, limits.network_burst)
+        self._by_customer = RateLimit("customer", limits.customer_per_minute, limits.customer_burst)
+        self._allow: Header = (b"allow", b"GET, POST" if get_queries else b"POST")
+        # Bound once: a logger that is put together for every line takes longer than the line.
+        self._log = structlog.get_logger("kabinet.web").bind()
 
-    async def __call__(self, request: Request) -> Response:
-        """Answer one POST."""
-        language = choose_language(request.headers.get("accept-language"))
-        media_type = _media_type(request.headers.get("accept"))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = joined(scope["headers"])
+        wishes = _Wishes(
+            _language_of(headers.get(b"accept-language", b"")[:200]),
+            choose_media_type(headers.get(b"accept", b"")[:MAX_BYTES]),
+        )
         try:
-            return await self._answer(request, language, media_type)
-        except Exception as error:  # noqa: BLE001 (whatever it is: the log has it, and the client gets a reference)
-            return _response({"errors": [internal_error(error, language)]}, media_type, 500)
-
-    async def _answer(self, request: Request, language: str, media_type: str) -> Response:
-        started = perf_counter()
-        try:
-            principal = self._principal(request)
-            asked = _read(await _body(request))
-            document = self._operations.document(asked.query, asked.operation_name)
-        except Unauthenticated as error:
-            log.info("token refused", reason=str(error))
-            refused = _response({"errors": [plain_error(Code.UNAUTHENTICATED, language)]}, media_type, 401)
-            refused.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-            return refused
+            reply = await self._reply(scope, headers, receive, wishes)
+        except Disconnected:
+            return
         except RequestRefused as refusal:
-            # Clients that know only application/json take any other status for a broken transport.
-            executable = refusal.code in {Code.GRAPHQL_PARSE_FAILED, Code.GRAPHQL_VALIDATION_FAILED}
-            status = 200 if media_type == JSON and executable else refusal.status
-            return _response({"errors": request_errors(refusal.errors, refusal.code)}, media_type, status)
-        except ClientDisconnect:
-            return Response(status_code=400)
+            reply = self._refused(refusal, wishes)
+        except Exception as error:  # noqa: BLE001 (whatever it is: the log has it, and the client gets a reference)
+            reply = self._failed(error, wishes)
+        await _send(send, reply, wishes.media_type or JSON, self._origins.headers(headers.get(b"origin")))
 
-        context = Context(principal, self._loaders(), self._today())
+    async def _reply(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, wishes: _Wishes) -> _Reply:
+        started = perf_counter()
+        client = scope.get("client")
+        network = self._networks.of(client[0] if client else None, headers.get(b"x-forwarded-for"))
+        if not network.is_loopback:
+            self._count(self._by_network, network.name)
+        method: str = scope["method"]
+        origin = headers.get(b"origin")
+        if method == "OPTIONS" and origin and b"access-control-request-method" in headers:
+            return _Reply(204, {}, headers=self._origins.preflight(origin))
+        if method != "POST" and not (method == "GET" and self._get_queries):
+            raise bad_request("POST a GraphQL request as JSON", status=405, headers=[self._allow])
+        if wishes.media_type is None:
+            raise bad_request(f"the answer would be {GRAPHQL_JSON} or {JSON}; accept one of them", status=406)
+        self._origins.refuse_foreign(headers)
+        self._origins.refuse_forged(headers)
+
+        principal = await self._who(headers)
+        if principal is not None:
+            self._count(self._by_customer, principal.customer)
+        if method == "POST":
+            asked = await read_post(headers, receive, self._limits)
+        else:
+            asked = read_get(scope["query_string"])
+        operation = self._operations.find(asked.query, asked.document_id, asked.operation_name)
+        if method == "GET" and not operation.is_query:
+            raise bad_request("only queries may be sent by GET", status=405, headers=[(b"allow", b"POST")])
+        self._operations.check(operation, asked.variables)
+        context = Context(
+            principal, self._loaders(), self._services, wishes.language, self._today(), network=network.name
+        )
+        return await self._executed(operation, asked.variables, context, wishes, started)
+
+    async def _executed(
+        self, operation: Operation, variables: dict[str, Any], context: Context, wishes: _Wishes, started: float
+    ) -> _Reply:
         result = execute(
             self._schema,
-            document,
+            operation.document,
             context_value=context,
-            variable_values=asked.variables,
-            operation_name=asked.operation_name,
+            variable_values=variables,
+            operation_name=operation.name,
             hide_suggestions=not self._introspection,
         )
         if not isinstance(result, ExecutionResult):
             result = await cast("Any", result)
-        answer, errors = _answer(result, context, language)
+        answer, errors = _answer(result, context, wishes.language)
+        codes = sorted({entry["extensions"]["code"] for entry in errors})
+        if Code.INTEGRITY.value in codes:
+            customer = context.principal.customer if context.principal else None
+            self._services.audit.integrity_alarm("a section of the dashboard", customer)
+        about = {"known": operation.is_known} if self._operations.has_known else {}
+        log = self._log
         log.info(
             "operation",
-            name=_name(document, asked),
+            name=operation.logged_name,
             milliseconds=round((perf_counter() - started) * 1000, 1),
-            codes=sorted({entry["extensions"]["code"] for entry in errors}),
+            codes=codes,
+            **about,
         )
         executed = "data" in answer
-        return _response(answer, media_type, 200 if executed or media_type == JSON else 400)
+        cookies = tuple((b"set-cookie", cookie.encode("latin-1")) for cookie in context.set_cookie)
+        return _Reply(200 if executed or wishes.media_type == JSON else 400, answer, cookies)
 
-    def _principal(self, request: Request) -> Principal | None:
-        """Who asks; None for a guest, who brings no token at all."""
-        headers = request.headers.getlist("authorization")
-        if not headers:
-            return None
-        scheme, _, token = headers[0].partition(" ")
-        if len(headers) > 1 or scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("one header `Authorization: Bearer …` is expected")
-        return self._verifier.verify(token.strip())
+    def _count(self, limit: RateLimit, key: str) -> None:
+        """Count a request. Raises `RequestRefused` where there have been too many."""
+        if wait := limit.wait(key):
+            raise RequestRefused(Code.RATE_LIMITED, [], status=429, retry_after=ceil(wait))
 
+    def _refused(self, refusal: RequestRefused, wishes: _Wishes) -> _Reply:
+        status = 200 if refusal.of_operation and wishes.media_type == JSON else refusal.status
+        if refusal.retry_after:
+            # Its words are for people: nothing is wrong with what they did.
+            entry = plain_error(refusal.code, wishes.language)
+            entry["extensions"]["retryAfter"] = refusal.retry_after
+            after = (b"retry-after", str(refusal.retry_after).encode())
+            return _Reply(status, {"errors": [entry]}, (after,))
+        log = self._log
+        log.info("request refused", status=status, code=refusal.code.value)
+        return _Reply(status, {"errors": request_errors(refusal.errors, refusal.code)}, refusal.headers)
 
-def _name(document: DocumentNode, asked: _Asked) -> str | None:
-    """The name of the operation that was run, for the log; None where it has none."""
-    operation = get_operation_ast(document, asked.operation_name)
-    return operation.name.value[:MAX_NAME_LOGGED] if operation and operation.name else None
+    def _failed(self, error: Exception, wishes: _Wishes) -> _Reply:
+        log = self._log
+        if isinstance(error, Unauthenticated):
+            log.info("token refused", reason=str(error))
+            challenge = (b"www-authenticate", b'Bearer error="invalid_token"')
+            return _Reply(401, {"errors": [plain_error(Code.UNAUTHENTICATED, wishes.language)]}, (challenge,))
+        if isinstance(error, KabinetError) and error.public_code is not Code.INTERNAL:
+            log.warning("sign-in not checked", code=error.public_code.value, error=str(error))
+            return _Reply(503, {"errors": [plain_error(error.public_code, wishes.language)]})
+        return _Reply(500, {"errors": [internal_error(error, wishes.language)]})
 
 
 def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[dict[str, Any], list[Entry]]:
@@ -137,67 +219,16 @@ def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[d
     return answer, errors
 
 
-def _response(answer: Mapping[str, Any], media_type: str, status: int) -> Response:
-    try:
-        body = orjson.dumps(answer)
-    except orjson.JSONEncodeError:
-        # Half a character (a lone surrogate) from a careless adapter: escaped, it harms nobody but its own text.
-        body = json.dumps(answer).encode()
-    return Response(body, status_code=status, headers={**PRIVATE, "Content-Type": f"{media_type}; charset=utf-8"})
-
-
-def _media_type(accept: str | None) -> str:
-    """The newer media type for who asks for it by name, the older one for everybody else."""
-    return GRAPHQL_JSON if accept and GRAPHQL_JSON in accept.lower() else JSON
-
-
-async def _body(request: Request) -> bytes:
-    media_type, *parameters = request.headers.get("content-type", "").split(";")
-    if media_type.strip().lower() != JSON:
-        raise RequestRefused(Code.BAD_USER_INPUT, [f"the body must be {JSON}"], status=415)
-    named = (parameter.strip().lower().partition("=") for parameter in parameters)
-    charsets = {value.strip('"') for name, _, value in named if name == "charset"}
-    if not charsets <= {"utf-8", "utf8"}:
-        raise RequestRefused(Code.BAD_USER_INPUT, ["the body must be UTF-8"], status=415)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise RequestRefused(
-                        Code.TOO_LARGE, [f"the body is larger than {MAX_BODY_BYTES} bytes"], status=413
-                    )
-    except TimeoutError:
-        raise RequestRefused(Code.BAD_USER_INPUT, ["the body did not come in time"], status=408) from None
-    return bytes(body)
-
-
-def _each_name_once(pairs: list[tuple[str, Any]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a name stands twice")
-
-
-def _read(body: bytes) -> _Asked:
-    try:
-        # orjson is strict about encoding, numbers and depth, but takes the last of two equal names in silence: another
-        # reader on the way (a firewall) may have judged by the first.
-        raw = orjson.loads(body)
-        json.loads(body, object_pairs_hook=_each_name_once)
-    except (ValueError, RecursionError):
-        raise RequestRefused(Code.BAD_USER_INPUT, ["the body is not JSON, or has a name twice"]) from None
-    if not isinstance(raw, dict):
-        raise RequestRefused(Code.BAD_USER_INPUT, ["the body must be one JSON object"])
-    query, name, variables = raw.get("query"), raw.get("operationName"), raw.get("variables")
-    if not isinstance(query, str) or not query:
-        raise RequestRefused(Code.BAD_USER_INPUT, ["query must be a text"])
-    faults = []
-    if name is not None and not isinstance(name, str):
-        faults.append("operationName must be a text")
-    if variables is not None and not isinstance(variables, dict):
-        faults.append("variables must be an object")
-    if raw.get("extensions") is not None and not isinstance(raw["extensions"], dict):
-        faults.append("extensions must be an object")
-    if faults:
-        raise RequestRefused(Code.BAD_USER_INPUT, faults)
-    return _Asked(query, name or None, variables)
+async def _send(send: Send, reply: _Reply, media_type: str, more: tuple[Header, ...]) -> None:
+    headers = [*_API_HEADERS, *more, *reply.headers]
+    body = b""
+    if reply.status != 204:
+        try:
+            body = orjson.dumps(reply.answer)
+        except orjson.JSONEncodeError:
+            # Half a character (a lone surrogate) from a careless adapter: escaped, it harms nobody but its own text.
+            body = json.dumps(reply.answer).encode()
+        headers.append((b"content-type", _CONTENT_TYPES[media_type]))
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -21,6 +21,12 @@ MESSAGES: Mapping[Code, Mapping[str, str]] = {
     Code.NOT_SUPPORTED: {"ru": "Раздел отключён.", "en": "This section is switched off."},
     Code.CONFLICT: {"ru": "Данные уже изменились.", "en": "The data has changed meanwhile."},
     Code.BAD_USER_INPUT: {"ru": "Неверный запрос.", "en": "The request is wrong."},
+    Code.QUERY_TOO_DEEP: {"ru": "Неверный запрос.", "en": "The request is wrong."},
+    Code.QUERY_TOO_COMPLEX: {"ru": "Неверный запрос.", "en": "The request is wrong."},
+    Code.PERSISTED_QUERY_NOT_FOUND: {"ru": "Неверный запрос.", "en": "The request is wrong."},
+    Code.PERSISTED_QUERY_NOT_SUPPORTED: {"ru": "Неверный запрос.", "en": "The request is wrong."},
+    Code.RATE_LIMITED: {"ru": "Слишком много запросов, попробуйте позже.", "en": "Too many requests, try again later."},
+    Code.SECOND_FACTOR_REQUIRED: {"ru": "Подтвердите это кодом.", "en": "Confirm this with a code."},
     Code.INTERNAL: {"ru": "Что-то сломалось, мы уже знаем.", "en": "Something broke; we know of it."},
 }
 

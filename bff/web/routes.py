@@ -1,20 +1,25 @@
 """What is served where."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bff.web.graphiql_page import BUILD, Assets, GraphiqlPage
-from bff.web.graphql import GraphQLEndpoint
+from bff.web.graphql import SECURITY_HEADERS, GraphQLEndpoint
 from bff.web.hooks import Hooks
 
+GRAPHQL_PATH = "/graphql"
 
-class NotStored:
-    """Marks every answer, errors and unknown paths too, as nobody's to keep; one that says otherwise is left alone."""
+
+class SecurityHeaders:
+    """Puts them on every answer, errors and unknown paths too; one that says otherwise is left alone."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -24,24 +29,45 @@ class NotStored:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).setdefault("Cache-Control", "private, no-store")
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS:
+                    headers.setdefault(name.decode(), value.decode())
             await send(message)
 
         await self._app(scope, receive, marked)
 
 
-def routes(
-    endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, hooks: Hooks, back_offices: Iterable[str]
-) -> list[BaseRoute]:
-    """Every route. GraphiQL is served where it is given, to who asks for a page."""
-    ready = {"status": "ready", "back_offices": sorted(back_offices)}
+class CabinetApp(Starlette):
+    """
+    The whole application.
 
-    async def graphql(request: Request) -> Response:
-        if request.method == "POST":
-            return await endpoint(request)
-        if graphiql is not None and "text/html" in request.headers.get("accept", ""):
-            return await graphiql(request)
-        return PlainTextResponse("POST a GraphQL request as JSON.\n", status_code=405, headers={"Allow": "POST"})
+    What matters under load goes straight to the endpoint, by the path that the server has read; all else is routed.
+    """
+
+    def __init__(self, endpoint: GraphQLEndpoint, graphiql: GraphiqlPage | None, **starlette: Any) -> None:
+        super().__init__(middleware=[Middleware(SecurityHeaders)], **starlette)
+        # A redirect to the path without its last slash would be written with the `Host` of whoever asks.
+        self.router.redirect_slashes = False
+        self._endpoint = endpoint
+        self._graphiql = graphiql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["path"] != GRAPHQL_PATH or self._wants_a_page(scope):
+            await super().__call__(scope, receive, send)
+        else:
+            await self._endpoint(scope, receive, send)
+
+    def _wants_a_page(self, scope: Scope) -> bool:
+        """Whether a browser wants GraphiQL. It asks for its queries otherwise."""
+        if self._graphiql is None or scope["method"] != "GET":
+            return False
+        return b"query=" not in scope["query_string"] and "text/html" in Headers(scope=scope).get("accept", "")
+
+
+def routes(graphiql: GraphiqlPage | None, hooks: Hooks, back_offices: Iterable[str]) -> list[BaseRoute]:
+    """Every route but the endpoint's own. GraphiQL is served where it is given."""
+    ready = {"status": "ready", "back_offices": sorted(back_offices)}
 
     async def hook(request: Request) -> Response:
         return await hooks(request)
@@ -53,13 +79,18 @@ def routes(
         return JSONResponse(ready)
 
     found: list[BaseRoute] = [
-        Route("/graphql", graphql, methods=["GET", "POST"]),
         Route("/hooks/{back_office}", hook, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]
     if graphiql is not None:
-        found.append(Route("/", lambda _: RedirectResponse("/graphql")))
+        page = graphiql
+
+        async def graphiql_page(request: Request) -> Response:
+            return await page(request)
+
+        found.append(Route(GRAPHQL_PATH, graphiql_page))
+        found.append(Route("/", lambda _: RedirectResponse(GRAPHQL_PATH)))
         if graphiql.own_build:
-            found.append(Mount("/graphql/assets", Assets(directory=BUILD)))
+            found.append(Mount(f"{GRAPHQL_PATH}/assets", Assets(directory=BUILD)))
     return found

@@ -10,19 +10,33 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from bff.demo.launch import DemoOffices
 from bff.demo.run import demo_token
-from tests.cli.commands import KABINET, SECRETS, Kabinet, serving
+from tests.cli.commands import KABINET, LIMITS, SECRETS, Kabinet, serving
+from tests.patience import PATIENCE_SECONDS, until
+
+
+def post(url: str, token: str, query: str) -> httpx2.Response:
+    """Ask for something with a token."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx2.post(url, json={"query": query}, headers=headers, timeout=2 * PATIENCE_SECONDS)
 
 
 def test_demo_once_prints_the_five_sections(kabinet: Kabinet) -> None:
-    answer = json.loads(kabinet("demo", "--once").stdout)
+    answer: dict[str, Any] = {}
+
+    def is_whole() -> bool:
+        # It has its users' limits, which a busy machine may pass.
+        answer.update(json.loads(kabinet("demo", "--once", code=None).stdout))
+        return all(answer["data"]["dashboard"].values())
+
+    until(is_whole)
     assert answer["data"]["dashboard"]["profile"]["displayName"] == "Анна Соколова"
-    assert all(answer["data"]["dashboard"].values())
 
 
 def test_demo_once_says_by_its_status_that_something_is_missing(kabinet: Kabinet) -> None:
@@ -41,23 +55,26 @@ def test_demo_serves_until_it_is_told_to_stop() -> None:
                 break
         else:
             pytest.fail("it did not start")
-        page = httpx2.get(found[1], headers={"Accept": "text/html"})
+        page = httpx2.get(found[1], headers={"Accept": "text/html"}, timeout=PATIENCE_SECONDS)
         assert page.status_code == 200
         assert "Bearer" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
         token = demo_token()
-        answer = httpx2.post(
-            found[1],
-            json={"query": "{ dashboard { profile { displayName } } }"},
-            headers={"Authorization": f"Bearer {token}"},
-        ).json()
-        assert answer["data"]["dashboard"]["profile"]["displayName"] == "Анна Соколова"
+        profile: dict[str, str] = {}
+
+        def is_there() -> bool:
+            answer = post(found[1], token, "{ dashboard { profile { displayName } } }").json()
+            profile.update(answer["data"]["dashboard"]["profile"] or {})
+            return bool(profile)
+
+        until(is_there)
+        assert profile["displayName"] == "Анна Соколова"
     finally:
         # As a terminal does it: to every process of the session; and twice, for who is in a hurry.
         for _ in range(2):
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.02)
-        status = process.wait(timeout=20)
+        status = process.wait(timeout=PATIENCE_SECONDS)
         rest = process.stderr.read()
         process.stderr.close()
     assert "kept" in rest, "the banner says what a broken office is hidden by"
@@ -84,17 +101,15 @@ def test_the_version_is_said(kabinet: Kabinet) -> None:
 def test_serve_answers_and_says_when_it_is_ready(kabinet: Kabinet, shop: Path) -> None:
     token = kabinet("token", "--customer", "c-1001", "--config", "kabinet.toml", cwd=shop, env=SECRETS).stdout.strip()
     with serving(shop) as (_, address):
-        assert httpx2.get(f"{address}/healthz").json() == {"status": "alive"}
-        assert httpx2.get(f"{address}/readyz").json()["back_offices"] == ["cms", "erp", "loyalty"]
-        answer = httpx2.post(
-            f"{address}/graphql",
-            json={"query": "{ dashboard { profile { displayName } } }"},
-            headers={"Authorization": f"Bearer {token}"},
-        ).json()
+        assert httpx2.get(f"{address}/healthz", timeout=PATIENCE_SECONDS).json() == {"status": "alive"}
+        assert httpx2.get(f"{address}/readyz", timeout=PATIENCE_SECONDS).json()["back_offices"] == [
+            "cms",
+            "erp",
+            "loyalty",
+        ]
+        answer = post(f"{address}/graphql", token, "{ dashboard { profile { displayName } } }").json()
         assert answer["data"]["dashboard"]["profile"]["displayName"] == "Анна Соколова"
-        demo = httpx2.post(
-            f"{address}/graphql", json={"query": "{ __typename }"}, headers={"Authorization": f"Bearer {demo_token()}"}
-        )
+        demo = post(f"{address}/graphql", demo_token(), "{ __typename }")
         assert demo.status_code == 401, "the demo's tokens open nothing else"
 
 
@@ -104,17 +119,12 @@ def test_sigterm_lets_requests_under_way_finish(kabinet: Kabinet, shop: Path, of
     offices.cms.reset()
     try:
         with serving(shop) as (process, address), ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(
-                httpx2.post,
-                f"{address}/graphql",
-                json={"query": "{ dashboard { favorites { totalCount } } }"},
-                headers={"Authorization": f"Bearer {token}"},
-            )
+            asked = pool.submit(post, f"{address}/graphql", token, "{ dashboard { favorites { totalCount } } }")
             while not offices.cms.calls():
                 assert not asked.done()
             process.terminate()
             assert asked.result().json() == {"data": {"dashboard": {"favorites": {"totalCount": 14}}}}
-            assert process.wait(timeout=20) in {0, -signal.SIGTERM}
+            assert process.wait(timeout=PATIENCE_SECONDS) in {0, -signal.SIGTERM}
     finally:
         offices.cms.faults()
 
@@ -123,11 +133,7 @@ def test_sessions_at_1c_are_ended_on_the_way_out(kabinet: Kabinet, shop: Path, o
     before = offices.erp.stats()["sessions"]
     token = kabinet("token", "--customer", "c-1001", "--config", "kabinet.toml", cwd=shop, env=SECRETS).stdout.strip()
     with serving(shop) as (_, address):
-        httpx2.post(
-            f"{address}/graphql",
-            json={"query": "{ dashboard { profile { phone } lastOrder { number } } }"},
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        post(f"{address}/graphql", token, "{ dashboard { profile { phone } lastOrder { number } } }")
         assert offices.erp.stats()["sessions"] > before
     assert offices.erp.stats()["sessions"] <= before
 
@@ -137,7 +143,7 @@ def test_serve_speaks_json_and_nothing_else(kabinet: Kabinet, shop: Path) -> Non
     process = subprocess.Popen(
         [*KABINET, "serve", "--port", "0"],
         cwd=shop,
-        env={**os.environ, **SECRETS, "KABINET__SERVER__LOG_FORMAT": "json"},
+        env={**os.environ, **SECRETS, **LIMITS, "KABINET__SERVER__LOG_FORMAT": "json"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -150,10 +156,10 @@ def test_serve_speaks_json_and_nothing_else(kabinet: Kabinet, shop: Path) -> Non
             odd.sendall(b"nonsense\r\n\r\n")  # uvicorn has something to say about it
             assert b" 400 " in odd.recv(4096)
         query = "query Named { dashboard { profile { phone } } }"
-        httpx2.post(f"{found[1]}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"})
+        post(f"{found[1]}/graphql", token, query)
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_SECONDS)
         lines = [first, *process.stderr]
         process.stderr.close()
     events = [json.loads(line) for line in lines]
@@ -183,7 +189,7 @@ def test_a_token_cannot_be_signed_with_public_keys(kabinet: Kabinet, shop: Path)
     file.write_text(file.read_text().replace('audience = "kabinet"', 'audience = "kabinet"\njwks_file = "jwks.json"'))
     without = {name: value for name, value in SECRETS.items() if "IDENTITY" not in name}
     assert (
-        "only their owner can sign"
+        "only who holds the keys can sign"
         in kabinet("token", "--customer", "c-1", "--config", "kabinet.toml", cwd=shop, code=1, env=without).stderr
     )
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bff.app import assemble
-from bff.config import LoadedSettings
 from bff.demo.launch import DemoOffice, DemoOffices, OfficeName
 from bff.demo.run import demo_settings, serving
 from bff.domain.clock import Clock, utc_now
 from tests.http.front import Front
+from tests.patience import patient
 from tests.resilience.fault_proxy import FaultProxy, fault_proxy
 from tests.resilience.hostile import HostileOffice, hostile
 
@@ -58,17 +58,6 @@ def placed(offices: DemoOffices) -> Iterator[Places]:
         yield places
 
 
-def cabinet_settings(
-    places: Places, *, back_offices: Mapping[str, Mapping[str, Any]] | None = None, **server: Any
-) -> LoadedSettings:
-    """The demo's settings for offices at these places. `back_offices` goes over theirs, `server` over the server's."""
-    loaded = demo_settings([place.seen for place in places.values()], **server)
-    tables = {
-        name: {**table, **(back_offices or {}).get(name, {})} for name, table in loaded.settings.back_offices.items()
-    }
-    return replace(loaded, settings=loaded.settings.model_copy(update={"back_offices": tables}))
-
-
 class Cabinets:
     """
     Starts cabinets: each is new, with nothing in any cache or memory, and costs some 15 ms.
@@ -86,11 +75,11 @@ class Cabinets:
         *,
         clock: Clock = utc_now,
         places: Places | None = None,
-        back_offices: Mapping[str, Mapping[str, Any]] | None = None,
-        **server: Any,
+        back_offices: Mapping[str, Mapping[str, Any]] = {},
     ) -> Front:
-        """Serve a new cabinet, and give a front end of it; see `cabinet_settings`."""
-        loaded = cabinet_settings(places or self._places, back_offices=back_offices, **server)
+        """Serve a new, patient cabinet, and give a front end of it. `back_offices` goes over their settings."""
+        offices = [place.seen for place in (places or self._places).values()]
+        loaded = demo_settings(offices, over=patient(back_offices=back_offices))
         return Front(self._running.enter_context(serving(assemble(loaded, clock=clock))))
 
     def stop(self) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from bff.demo.launch import demo_offices
+from bff.demo.launch import DemoOffices, demo_offices
 from tests.http.front import Front
 from tests.resilience.cabinets import Cabinets, Places, StartCabinet, placed
+from tests.resilience.hostile import HostileOffice, hostile
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,30 @@ def healthy(running_places: Places, stopping: ThreadPoolExecutor) -> dict[str, A
     dashboard: dict[str, Any] = front.data()["dashboard"]
     cabinets.stop()
     return dashboard
+
+
+@pytest.fixture(scope="session")
+def offices() -> Iterator[DemoOffices]:
+    """Offices that no cabinet has ever called."""
+    with demo_offices() as offices:
+        yield offices
+
+
+@pytest.fixture(scope="session")
+def hostile_offices(offices: DemoOffices) -> Iterator[dict[str, HostileOffice]]:
+    with (
+        hostile("127.0.0.1", offices.erp.port) as erp,
+        hostile("127.0.0.1", offices.loyalty.port) as loyalty,
+        hostile("127.0.0.1", offices.cms.port) as cms,
+    ):
+        yield {"erp": erp, "loyalty": loyalty, "cms": cms}
+
+
+@pytest.fixture
+def bad(hostile_offices: dict[str, HostileOffice]) -> Iterator[dict[str, HostileOffice]]:
+    """Hostile proxies before them, which do nothing yet."""
+    for office in hostile_offices.values():
+        office.reset()
+    yield hostile_offices
+    for office in hostile_offices.values():
+        office.heal()

@@ -15,8 +15,7 @@ from bff.demo.run import demo_settings
 from bff.demo.secret import demo_secret
 from bff.identity import sign_token
 from bff.schema.ids import global_id
-
-PATIENCE_SECONDS = 30.0
+from tests.patience import PATIENCE_SECONDS
 
 QUERY = """
 query Race {
@@ -38,6 +37,7 @@ class Left(Exception):
 def fresh_tokens(numbers: range) -> dict[int, str]:
     """A token of each customer."""
     identity = demo_settings().settings.identity
+    assert identity is not None
     return {
         number: sign_token(demo_secret(), customer_id(number), issuer=identity.issuer, audience=identity.audience)
         for number in numbers

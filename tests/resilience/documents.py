@@ -94,6 +94,9 @@ class Document(Protocol):
     records: list[Record]
     """The records; `render` writes what then stands here."""
 
+    def has(self, record: Record, path: str) -> bool:
+        """Whether there is such a place in it: a customer without an order has no order's owner."""
+
     def put(self, record: Record, path: str, value: object) -> None:
         """Write a value: a text, a number (its `repr` in XML), None (null, nil)."""
 
@@ -116,6 +119,10 @@ class XmlDocument:
         assert self._result is not None, "a SOAP answer with a `return` was expected"
         self._name = shape.records
         self.records: list[Record] = list(self._result.iterchildren("{*}" + self._name))
+
+    def has(self, record: Record, path: str) -> bool:
+        """See `Document`."""
+        return self._at(record, path) is not None
 
     def put(self, record: Record, path: str, value: object) -> None:
         """See `Document`."""
@@ -160,6 +167,14 @@ class JsonDocument:
         self._name = shape.records
         self.records: list[Record] = [self._root] if self._name == "." else self._root[self._name]
 
+    def has(self, record: Record, path: str) -> bool:
+        """See `Document`. What is left out may be put, but not into what is not there."""
+        try:
+            holder, _ = self._at(record, path)
+        except (KeyError, IndexError, TypeError):  # nothing, an empty list or null is on the way
+            return False
+        return isinstance(holder, dict)
+
     def put(self, record: Record, path: str, value: object) -> None:
         """See `Document`."""
         holder, name = self._at(record, path)
@@ -193,6 +208,11 @@ class JsonDocument:
             if isinstance(record, list):
                 record = record[0]
         return record, name
+
+
+def first(document: Document, path: str) -> Record | None:
+    """The first record in which there is such a place."""
+    return next((record for record in document.records if document.has(record, path)), None)
 
 
 def parse(body: bytes, shape: Shape) -> XmlDocument | JsonDocument:

@@ -92,6 +92,7 @@ class HostileOffice:
         self._operations = operations
         self._operation_of = operation_of
         self._orders: dict[str, _Order] = {}
+        self._serving: set[asyncio.Task[None]] = set()
         self._thread = LoopThread("hostile office")
         self._server = self._thread.do(self._listen())
 
@@ -146,6 +147,12 @@ class HostileOffice:
         await self.traps.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # asyncio lets go of a connection's task when the client has left; while it waits for a slow office, nothing
+        # else would hold it, and it would vanish before its end.
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         writer.transport.set_write_buffer_limits(high=0)
         try:
             # The client may leave at any time: that is what it should do with some of what it is sent.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TypeAlias
 
-from tests.resilience.documents import Dialect, Document, JsonDocument, Shape, parse
+from tests.resilience.documents import Dialect, Document, JsonDocument, Shape, first, parse
 from tests.resilience.traps import Traps
 
 CANARY = "canary-7f3a"
@@ -198,21 +198,27 @@ def _edit(hostility: Hostility, *needs: str) -> Callable[[Callable[[Document, Sh
     return register
 
 
+def _put_first(document: Document, path: str, value: object) -> None:
+    """Into the first record in which there is such a place; where there is none, nothing can be spoilt."""
+    if (record := first(document, path)) is not None:
+        document.put(record, path, value)
+
+
 @_edit(Hostility.WRONG_OWNER, "owner")
 def _wrong_owner(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.owner), STRANGER)
+    _put_first(document, str(shape.owner), STRANGER)
 
 
 @_edit(Hostility.WRONG_INNER_OWNER, "inner_owner")
 def _wrong_inner_owner(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.inner_owner), STRANGER)
+    _put_first(document, str(shape.inner_owner), STRANGER)
 
 
 @_edit(Hostility.STRANGER_BESIDE, "owner")
 def _stranger_beside(document: Document, shape: Shape) -> None:
     stranger = deepcopy(document.records[0])
     document.put(stranger, str(shape.owner), STRANGER)
-    if shape.inner_owner:
+    if shape.inner_owner and document.has(stranger, shape.inner_owner):
         document.put(stranger, shape.inner_owner, STRANGER)
     document.records.append(stranger)
 
@@ -225,10 +231,9 @@ def _duplicate(document: Document, _: Shape) -> None:
 @_edit(Hostility.DUPLICATE_DIFFERENT, "key")
 def _duplicate_different(document: Document, shape: Shape) -> None:
     other = deepcopy(document.records[0])
-    if shape.label:
-        document.put(other, shape.label, CANARY)
-    else:
-        document.put(other, str(shape.strict), 3)
+    path, value = (shape.label, CANARY) if shape.label else (str(shape.strict), 3)
+    if document.has(other, path):
+        document.put(other, path, value)
     document.records.append(other)
 
 
@@ -244,32 +249,33 @@ def _reversed(document: Document, _: Shape) -> None:
 
 @_edit(Hostility.TEXT_FOR_NUMBER, "strict")
 def _text_for_number(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.strict), CANARY)
+    _put_first(document, str(shape.strict), CANARY)
 
 
 @_edit(Hostility.NAN, "strict")
 def _nan(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.strict), "NaN" if shape.dialect is Dialect.XML else float("nan"))
+    _put_first(document, str(shape.strict), "NaN" if shape.dialect is Dialect.XML else float("nan"))
 
 
 @_edit(Hostility.DECIMAL_COMMA, "strict")
 def _decimal_comma(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.strict), "10,5")
+    _put_first(document, str(shape.strict), "10,5")
 
 
 @_edit(Hostility.HUGE_NUMBER, "strict")
 def _huge_number(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], str(shape.strict), int("9" * 4_000))
+    _put_first(document, str(shape.strict), int("9" * 4_000))
 
 
 @_edit(Hostility.LIST_FOR_VALUE, "strict")
 def _list_for_value(document: Document, shape: Shape) -> None:
-    document.repeat(document.records[0], str(shape.strict))
+    if (record := first(document, str(shape.strict))) is not None:
+        document.repeat(record, str(shape.strict))
 
 
 @_edit(Hostility.NULL_FOR_REQUIRED)
 def _null_for_required(document: Document, shape: Shape) -> None:
-    document.put(document.records[0], shape.required, None)
+    _put_first(document, shape.required, None)
 
 
 @_edit(Hostility.UNKNOWN_FIELDS)
@@ -293,8 +299,7 @@ def placed(case: Case, path: str | None, text: bytes) -> bytes:
     """The healthy body, with bytes of any kind in the place of a value (quotes included, in JSON)."""
     place = "the-place-of-it"
     document = parse(case.reply.body, case.shape)
-    if document.records:
-        document.put(document.records[0], path or case.shape.required, place)
+    _put_first(document, path or case.shape.required, place)
     quotes = '"' if case.shape.dialect is Dialect.JSON else ""
     return document.render().replace(f"{quotes}{place}{quotes}".encode(), text)
 

@@ -5,10 +5,9 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+from tests.patience import PATIENCE_SECONDS
 
-_PATIENCE_SECONDS = 10.0
-"""What is asked of the loop takes milliseconds; one that does not answer is a defect, not a reason to hang."""
+T = TypeVar("T")
 
 
 class LoopThread:
@@ -22,13 +21,13 @@ class LoopThread:
 
     def do(self, what: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the loop, wait for it, give its result. Not to be called from the loop itself."""
-        return asyncio.run_coroutine_threadsafe(what, self.loop).result(_PATIENCE_SECONDS)
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(PATIENCE_SECONDS)
 
     def stop(self) -> None:
         """Cancel every task, wait for their ends, stop the loop."""
         self.do(_cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(_PATIENCE_SECONDS)
+        self._thread.join(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

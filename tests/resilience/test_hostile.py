@@ -1,111 +1,24 @@
 """Each hostile answer is what its name says, as a plain client sees it."""
 
-import gzip
+import gc
 import json
 import socket
-import zlib
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from urllib.parse import quote
+from contextlib import suppress
 from urllib.request import urlopen
 
 import pytest
 from lxml import etree
 
-from bff.demo.launch import DemoOffice, DemoOffices, demo_offices
+from bff.demo.launch import DemoOffice, DemoOffices
+from tests.patience import until
 from tests.resilience.documents import DEMO_SHAPES, Dialect
-from tests.resilience.hostile import HostileOffice, applies, hostile
+from tests.resilience.hostile import HostileOffice, applies
 from tests.resilience.hostile_documents import DEPTH
 from tests.resilience.hostilities import CANARY, STRANGER, WAYS, Hostility
+from tests.resilience.plain_client import CUSTOMERS, ask, connected, request
 from tests.resilience.traps import SECRET
 
-CUSTOMERS = ("c-1001", "c-1002")
-ERP = "ПолучитьКлиентов"
-IDS = "".join(f"<m:Ид>{customer}</m:Ид>" for customer in CUSTOMERS)
-ENVELOPE = (
-    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="http://shop.example/cabinet">'
-    "<s:Body><m:{0}><m:ИдентификаторыКлиентов>{1}</m:ИдентификаторыКлиентов>{2}</m:{0}></s:Body></s:Envelope>"
-)
-SIGN_IN = {
-    "erp": ("Authorization", "Basic " + b64encode(b"cabinet:demo").decode()),
-    "loyalty": ("X-API-KEY", "demo"),
-    "cms": ("Authorization", "Bearer demo"),
-}
-
-
-@pytest.fixture(scope="module")
-def offices() -> Iterator[DemoOffices]:
-    with demo_offices() as offices:
-        yield offices
-
-
-@pytest.fixture(scope="module")
-def running(offices: DemoOffices) -> Iterator[dict[str, HostileOffice]]:
-    with (
-        hostile("127.0.0.1", offices.erp.port) as erp,
-        hostile("127.0.0.1", offices.loyalty.port) as loyalty,
-        hostile("127.0.0.1", offices.cms.port) as cms,
-    ):
-        yield {"erp": erp, "loyalty": loyalty, "cms": cms}
-
-
-@pytest.fixture
-def bad(running: dict[str, HostileOffice]) -> Iterator[dict[str, HostileOffice]]:
-    for office in running.values():
-        office.reset()
-    yield running
-    for office in running.values():
-        office.heal()
-
-
-def request(name: str, operation: str = "") -> bytes:
-    """A call of that office, as it goes over the wire."""
-    if name == "erp":
-        operation = operation or ERP
-        count = "" if operation == ERP else "<m:Количество>1</m:Количество>"
-        body = ENVELOPE.format(operation, IDS, count).encode()
-        first = "POST /shop/ws/cabinet.1cws"
-    else:
-        body = b""
-        path = {
-            "loyalty": "/api/v5/customers?" + "&".join(f"filter[externalIds][]={each}" for each in CUSTOMERS),
-            "cms": "/api/favorites?customer_ids=" + ",".join(CUSTOMERS),
-            "products": "/api/products?ids=p-0001,p-0002",
-        }[operation or name]
-        first = "GET " + quote(path, safe="/?&=,-")
-    sign_in = ": ".join(SIGN_IN[name])
-    head = f"{first} HTTP/1.1\r\nHost: x\r\n{sign_in}\r\nContent-Length: {len(body)}\r\nContent-Type: text/xml\r\n\r\n"
-    return head.encode() + body
-
-
-@contextmanager
-def connected(office: HostileOffice, seconds: float = 2.0) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", office.port), timeout=seconds) as client:
-        yield client
-
-
-def raw(office: HostileOffice, sent: bytes, most: int = 3_000_000, seconds: float = 2.0) -> bytes:
-    """All that comes until the end, or `most` bytes, or until nothing comes for so long."""
-    got = bytearray()
-    with connected(office, seconds) as client, suppress(TimeoutError, ConnectionResetError):
-        client.sendall(sent)
-        while len(got) < most and (data := client.recv(65_536)):
-            got += data
-    return bytes(got)
-
-
-def ask(office: HostileOffice, sent: bytes) -> tuple[int, dict[str, str], bytes]:
-    """A whole answer of the declared length: status, headers (lower case), body."""
-    with connected(office) as client:
-        client.sendall(sent)
-        with client.makefile("rb") as answer:
-            status = int(answer.readline().split()[1])
-            headers = {}
-            while line := answer.readline().decode("latin-1").strip():
-                name, _, value = line.partition(": ")
-                headers[name.lower()] = value
-            return status, headers, answer.read(int(headers["content-length"]))
+WITHOUT_ORDERS = "c-1002"
 
 
 def erp_records(body: bytes) -> list[dict[str, str | None]]:
@@ -161,6 +74,33 @@ def test_whose_records_come(
     assert sum(bad[name].spoilt.values()) == 1
     bad[name].heal()
     assert ids(name, ask(bad[name], request(name))[2]) == list(CUSTOMERS)
+
+
+def test_a_customer_without_orders_has_none_that_could_be_a_strangers(bad: dict[str, HostileOffice]) -> None:
+    operation, customer = "ПолучитьПоследниеЗаказы", WITHOUT_ORDERS
+    sent = request("erp", operation, customers=(customer,))
+    whole = ask(bad["erp"], sent)[2].decode()
+    assert "<m:Заказ>" not in whole
+    for hostility in (Hostility.WRONG_INNER_OWNER, Hostility.TEXT_FOR_NUMBER):
+        bad["erp"].set(hostility, operation=operation)
+        assert CANARY not in ask(bad["erp"], sent)[2].decode()
+    bad["erp"].set(Hostility.STRANGER_BESIDE, operation=operation)
+    body = ask(bad["erp"], sent)[2].decode()
+    assert f"<m:Ид>{customer}<" in body
+    assert f"<m:Ид>{STRANGER}<" in body
+
+
+def test_a_call_whose_client_has_left_goes_on_to_its_end(bad: dict[str, HostileOffice], offices: DemoOffices) -> None:
+    bad["cms"].set(Hostility.HTML_200)
+    offices.cms.faults(latency_ms=300)
+    try:
+        with connected(bad["cms"]) as client:
+            client.sendall(request("cms"))
+            until(lambda: bad["cms"].calls["favorites"])
+        gc.collect()
+        until(lambda: bad["cms"].spoilt["favorites"], "its task was lost")
+    finally:
+        offices.cms.faults()
 
 
 @pytest.mark.parametrize(
@@ -287,118 +227,6 @@ def test_charsets(bad: dict[str, HostileOffice]) -> None:
         ask(bad["erp"], request("erp"))[2].decode()
     bad["erp"].set(Hostility.DECLARED_CP1251)
     assert ids("erp", ask(bad["erp"], request("erp"))[2]) == list(CUSTOMERS)
-
-
-def split(answer: bytes) -> tuple[dict[str, str], bytes]:
-    """Headers (lower case) and what follows them."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")[1:]
-    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}, body
-
-
-@pytest.mark.parametrize("name", ["erp", "cms"])
-def test_lengths_that_lie(name: str, bad: dict[str, HostileOffice]) -> None:
-    whole = ask(bad[name], request(name))[2]
-    answers = {}
-    for hostility in (
-        Hostility.CUT_RIGHT_LENGTH,
-        Hostility.CUT_WRONG_LENGTH,
-        Hostility.LENGTH_TOO_SHORT,
-        Hostility.LENGTH_TOO_LONG,
-    ):
-        bad[name].set(hostility)
-        headers, body = split(raw(bad[name], request(name), seconds=0.05))
-        answers[hostility] = (int(headers["content-length"]), len(body))
-    half, length = len(whole) // 2, len(whole)
-    assert answers == {
-        Hostility.CUT_RIGHT_LENGTH: (half, half),
-        Hostility.CUT_WRONG_LENGTH: (length, half),
-        Hostility.LENGTH_TOO_SHORT: (half, length),
-        Hostility.LENGTH_TOO_LONG: (length + 1, length),
-    }
-    bad[name].set(Hostility.LENGTHS_DIFFER)
-    assert raw(bad[name], request(name)).lower().count(b"content-length:") == 2
-    bad[name].set(Hostility.LENGTH_NOT_A_NUMBER)
-    assert split(raw(bad[name], request(name)))[0]["content-length"] == CANARY
-
-
-def test_a_second_answer_comes_unasked(bad: dict[str, HostileOffice]) -> None:
-    bad["cms"].set(Hostility.SECOND_ANSWER)
-    answer = raw(bad["cms"], request("cms"), seconds=0.05)
-    assert answer.count(b"HTTP/1.1 200") == 2
-    assert answer.endswith(CANARY.encode() + b'"}')
-
-
-def test_chunks(bad: dict[str, HostileOffice]) -> None:
-    whole = ask(bad["cms"], request("cms"))[2]
-    for hostility in (Hostility.CHUNKS_CUT, Hostility.CHUNKS_HANG):
-        bad["cms"].set(hostility)
-        headers, body = split(raw(bad["cms"], request("cms"), seconds=0.05))
-        assert headers["transfer-encoding"] == "chunked"
-        assert body == f"{len(whole):x}\r\n".encode() + whole + b"\r\n"
-    bad["cms"].set(Hostility.CHUNKS_BROKEN)
-    assert raw(bad["cms"], request("cms")).endswith(f"\r\n{CANARY}\r\n".encode())
-
-
-@pytest.mark.parametrize(
-    "hostility",
-    [
-        Hostility.ENDLESS,
-        Hostility.ENDLESS_CHUNKS,
-        Hostility.GIGABYTE,
-        Hostility.ENDLESS_HEADERS,
-    ],
-)
-def test_bytes_without_an_end_are_counted(hostility: Hostility, bad: dict[str, HostileOffice]) -> None:
-    bad["erp"].set(hostility)
-    answer = raw(bad["erp"], request("erp"), most=20_000_000)
-    assert len(answer) >= 20_000_000
-    sent = bad["erp"].sent[ERP]
-    assert len(answer) - 3_000_000 < sent < len(answer) + 10_000_000
-    assert ("content-length: 1000000000" in answer[:1_000].decode().lower()) == (hostility is Hostility.GIGABYTE)
-
-
-def test_interim_answers_without_an_end(bad: dict[str, HostileOffice]) -> None:
-    bad["erp"].set(Hostility.ENDLESS_INTERIM)
-    assert raw(bad["erp"], request("erp"), most=20_000).count(b"HTTP/1.1 103 ") > 200
-
-
-def test_bombs(bad: dict[str, HostileOffice]) -> None:
-    good = json.loads(ask(bad["cms"], request("cms"))[2])
-    bad["cms"].set(Hostility.GZIP_10_MB)
-    status, headers, body = ask(bad["cms"], request("cms"))
-    assert (status, headers["content-encoding"]) == (200, "gzip")
-    assert len(body) < 20_000
-    unzipped = gzip.decompress(body)
-    assert len(unzipped) > 10_000_000
-    assert json.loads(unzipped) == good
-
-    bad["cms"].set(Hostility.GZIP_1_GB)
-    headers, body = split(raw(bad["cms"], request("cms")))
-    assert headers["content-encoding"] == "gzip"
-    assert len(body) < 2_000_000
-    decoder, size = zlib.decompressobj(wbits=31), 0
-    # A tenth of it, so that the test is quick.
-    for start in range(0, len(body) // 10, 1_000):
-        size += len(decoder.decompress(body[start : start + 1_000]))
-    assert size > 90_000_000
-
-
-def test_broken_encodings(bad: dict[str, HostileOffice]) -> None:
-    bad["cms"].set(Hostility.GZIP_BROKEN)
-    with pytest.raises((zlib.error, gzip.BadGzipFile)):
-        gzip.decompress(ask(bad["cms"], request("cms"))[2])
-    bad["cms"].set(Hostility.GZIP_TRAILED)
-    assert ask(bad["cms"], request("cms"))[2].endswith(CANARY.encode())
-    bad["cms"].set(Hostility.UNKNOWN_ENCODING)
-    assert ask(bad["cms"], request("cms"))[1]["content-encoding"] == "br"
-
-
-def test_heads_that_are_none(bad: dict[str, HostileOffice]) -> None:
-    bad["cms"].set(Hostility.LARGE_HEADER)
-    assert len(ask(bad["cms"], request("cms"))[1]["x-padding"]) > 100_000
-    bad["cms"].set(Hostility.HTTP_09)
-    assert raw(bad["cms"], request("cms")).startswith(CANARY.encode())
 
 
 def test_one_operation_alone(bad: dict[str, HostileOffice]) -> None:

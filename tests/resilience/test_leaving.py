@@ -20,19 +20,21 @@ from bff.demo.run import demo_settings
 from bff.errors import Unavailable
 from bff.loaders import Loaders
 from bff.serving import Server, listen
-from bff.sources import Freshness, Sections, route
+from bff.sources import Freshness, Read, Sections, route
 from tests.fakes.back_offices import FakeBackOffice, now, one_call_at_a_time
+from tests.patience import PATIENCE_SECONDS, patient
 from tests.resilience.crowd import Phone, crowd, fresh_tokens
 from tests.sources.virtual_time import in_virtual_time, turns
 
 LEAVERS = 1_000
 AT_ONCE = 25
-PATIENCE_SECONDS = 20.0
+ANSWERS = 30
+"""What those who stay see at the least: while the others leave, and after that, where the machine is busy."""
 
 SHORT = {"fresh_seconds": 0.1, "stale_seconds": 0.2, "on_error_seconds": 5}
 """So that both what is kept and what is asked for is left behind."""
 
-OVER: dict[str, Any] = {"freshness": dict.fromkeys(Freshness.model_fields, SHORT)}
+OVER: dict[str, Any] = patient(freshness=dict.fromkeys(Freshness.model_fields, SHORT))
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def in_use(cabinet: Cabinet) -> dict[str, int]:
         "waiting": sum(each.waiting for each in slots),
         "under way": sum(each.under_way for each in slots),
         "keys": sum(len(lane.waiting) + len(lane._groups) + len(lane._under_way) for lane in lanes),
-        "refreshing": sum(len(read._refreshing) for read in cabinet.sources.made),
+        "refreshing": sum(len(read._refreshing) for read in cabinet.sources.made if isinstance(read, Read)),
         "tasks": len(asyncio.all_tasks()),
     }
 
@@ -90,6 +92,16 @@ def open_files(offices: DemoOffices) -> tuple[int, dict[str, int]]:
         else:
             pools[office] += 1
     return others, pools
+
+
+async def settled(cabinet: Cabinet) -> dict[str, int]:
+    """What is in use when nothing is: the server's own tasks, the same for a while."""
+    seen: list[dict[str, int]] = []
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(seen) < 5 or any(sum(each.values()) != seen[-1]["tasks"] for each in seen[-5:]):
+            await asyncio.sleep(0.05)
+            seen.append(in_use(cabinet))
+    return seen[-1]
 
 
 async def until_settled(cabinet: Cabinet, before: dict[str, int], offices: DemoOffices, files: int) -> None:
@@ -124,7 +136,7 @@ def test_of_a_thousand_who_leave_nothing_is_left_and_nobody_else_is_hurt() -> No
 
     async def stay(address: str) -> None:
         phone = Phone(address)
-        while seen["left"] < LEAVERS:
+        while seen["left"] < LEAVERS or seen["answered"] < ANSWERS:
             number = dice.choice(list(customers))
             answer = await phone.ask(tokens[number])
             assert "errors" not in answer, answer["errors"]
@@ -133,15 +145,13 @@ def test_of_a_thousand_who_leave_nothing_is_left_and_nobody_else_is_hurt() -> No
         phone.hang_up()
 
     async def whole(offices: DemoOffices) -> None:
-        cabinet = assemble(demo_settings(offices, over=OVER, dashboard_ms=20_000))
+        cabinet = assemble(demo_settings(offices, over=OVER))
         async with served(cabinet) as address:
             phone = Phone(address)
             for number in list(customers)[:8]:
                 assert "errors" not in await phone.ask(tokens[number])
             phone.hang_up()
-            await asyncio.sleep(0.2)
-            before, files = in_use(cabinet), open_files(offices)[0]
-            assert sum(before.values()) == before["tasks"]
+            before, files = await settled(cabinet), open_files(offices)[0]
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
                     group.create_task(leave(address))
@@ -156,7 +166,7 @@ def test_of_a_thousand_who_leave_nothing_is_left_and_nobody_else_is_hurt() -> No
     with slow_offices(world) as offices:
         asyncio.run(whole(offices))
     assert seen["left"] == LEAVERS
-    assert seen["answered"] >= 10, seen
+    assert seen["answered"] >= ANSWERS
 
 
 @in_virtual_time

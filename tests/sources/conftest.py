@@ -15,10 +15,8 @@ from bff.sources.memory import MemoryTier
 from bff.sources.redis_tier import RedisTier
 from bff.sources.redis_url import open_client
 from bff.sources.tier import Entry, Place, Tier
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.redis_server import RedisServer, wait_for
-
-PATIENCE_SECONDS = 20.0
-"""Long enough for a busy machine: where a call has so long, only its outcome is tested."""
 
 
 class Watch:

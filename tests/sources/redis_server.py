@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +18,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-START_SECONDS = 20.0
+from tests.patience import until
 
 
 def redis_binary() -> str:
@@ -152,7 +151,4 @@ class SentinelServer(RedisServer):
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait for something that a server brings about."""
-    until = time.monotonic() + START_SECONDS
-    while not condition():
-        assert time.monotonic() < until, "redis-server does not do what it should"
-        time.sleep(0.01)
+    until(condition, "redis-server does not do what it should")

@@ -6,6 +6,7 @@ import pytest
 
 from bff.sources import redis_tier as module
 from bff.sources.redis_tier import EVERYTHING, RedisTier
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.conftest import Bench, MakeTier, Servers, Watch, until
 from tests.sources.redis_outage import (
     BACK,
@@ -113,6 +114,7 @@ async def test_a_lost_subscription_is_renewed_and_told(
     ruin(own_server)
     await until(lambda: events(logs) == [FAILING])
     assert logs[0]["part"] == "subscription"
+    monkeypatch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
     mend(own_server)
     await until(lambda: ear.lost >= 2)
     assert events(logs) == [FAILING, BACK]

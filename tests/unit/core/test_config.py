@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.config import LoadedSettings, SettingsError, flatten, load_settings, read_settings
+from bff.config import IdentitySettings, LoadedSettings, SettingsError, flatten, load_settings, read_settings
 
 SECRET = "sec-ret-" * 4
 MINIMAL = f"""
@@ -22,6 +22,12 @@ password = "sec-ret-password"
 """
 
 Write = Callable[[str | bytes], Path]
+
+
+def identity_of(loaded: LoadedSettings) -> IdentitySettings:
+    assert loaded.settings.identity is not None
+    return loaded.settings.identity
+
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +101,7 @@ def test_a_password_in_the_environment_stays_the_text_that_it_is(
 
 def test_a_secret_of_digits_in_the_environment_stays_text(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KABINET__IDENTITY__SECRET", "1" * 40)
-    secret = load_settings(write(MINIMAL)).settings.identity.secret
+    secret = identity_of(load_settings(write(MINIMAL))).secret
     assert secret is not None
     assert secret.get_secret_value() == "1" * 40
 
@@ -182,7 +188,7 @@ def test_nothing_at_all_says_what_is_missing() -> None:
 
 
 def test_a_file_with_a_byte_order_mark_is_read(write: Write) -> None:
-    assert load_settings(write(b"\xef\xbb\xbf" + MINIMAL.encode())).settings.identity.audience == "cabinet"
+    assert identity_of(load_settings(write(b"\xef\xbb\xbf" + MINIMAL.encode()))).audience == "cabinet"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +233,7 @@ def test_relative_paths_start_at_the_settings_folder(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     loaded = load_settings(Path("..") / file.name)
-    assert loaded.settings.identity.jwks_file == tmp_path / "keys" / "jwks.json"
+    assert identity_of(loaded).jwks_file == tmp_path / "keys" / "jwks.json"
     assert loaded.folder == tmp_path
 
 
@@ -254,7 +260,7 @@ def test_keys_come_from_exactly_one_good_source(write: Write, lines: str, said: 
 
 
 def test_the_length_of_a_secret_is_counted_in_bytes(write: Write) -> None:
-    assert load_settings(write(with_identity(f'secret = "{"ж" * 16}"'))).settings.identity.secret is not None
+    assert identity_of(load_settings(write(with_identity(f'secret = "{"ж" * 16}"')))).secret is not None
 
 
 def test_nested_tables_are_flattened_to_dotted_names() -> None:

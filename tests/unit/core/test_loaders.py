@@ -21,6 +21,7 @@ from tests.fakes.back_offices import (
     product,
     profile,
 )
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +29,7 @@ ONE_CALL = {"erp": one_call_at_a_time()}
 C1, C2, C3 = CustomerId("c-1"), CustomerId("c-2"), CustomerId("c-3")
 
 
-def loaders(office: FakeBackOffice, seconds: float = 2.0) -> Loaders:
+def loaders(office: FakeBackOffice, seconds: float = PATIENCE_SECONDS) -> Loaders:
     names = dict.fromkeys(("profile", "orders", "bonuses", "favorites", "products"), "erp")
     return Loaders(
         route(Sections(**names, offers=("erp",)), {"erp": office.adapter()}, now, settings=ONE_CALL), seconds
@@ -144,7 +145,7 @@ async def test_a_field_that_is_given_up_does_not_hurt_another() -> None:
 async def test_an_adapter_that_lets_a_cancellation_out_leaves_nobody_hanging() -> None:
     office = FakeBackOffice(profiles=asyncio.CancelledError())
     made = loaders(office)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         found = await asyncio.gather(made.profiles.load(C1), made.profiles.load(C2), return_exceptions=True)
     assert [type(each) for each in found] == [AdapterBroken, AdapterBroken]
 
@@ -154,8 +155,10 @@ async def test_a_defect_of_the_road_itself_leaves_nobody_hanging() -> None:
         raise SystemError
 
     office = FakeBackOffice(profiles=everyone)
-    made = Loaders(route(Sections(profile="erp"), {"erp": office.adapter()}, broken_clock, settings=ONE_CALL), 2)
-    async with asyncio.timeout(1):
+    made = Loaders(
+        route(Sections(profile="erp"), {"erp": office.adapter()}, broken_clock, settings=ONE_CALL), PATIENCE_SECONDS
+    )
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(BackOfficeError):
             await made.profiles.load(C1)
 
@@ -163,11 +166,11 @@ async def test_a_defect_of_the_road_itself_leaves_nobody_hanging() -> None:
 async def test_a_service_that_stops_in_the_middle_leaves_nobody_hanging() -> None:
     office = FakeBackOffice(profiles=lambda _: asyncio.Event().wait())
     sources = route(Sections(profile="erp"), {"erp": office.adapter()}, now, settings=ONE_CALL)
-    waiting = asyncio.create_task(Loaders(sources, 2).profiles.load(C1))
+    waiting = asyncio.create_task(Loaders(sources, PATIENCE_SECONDS).profiles.load(C1))
     while not office.calls:  # noqa: ASYNC110 (nobody else could say so)
         await asyncio.sleep(0)
     await sources.close()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         with pytest.raises(Unavailable):
             await waiting
 

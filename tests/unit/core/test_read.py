@@ -25,12 +25,13 @@ from bff.sources.fetching import Fetcher
 from bff.sources.guard import Courtesy, Guard
 from bff.sources.sharing import Lane, Slots
 from tests.fakes.back_offices import NOW, account, favorites, now, order, profile
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
 
 def reading(
-    reply: Any, *, owned: bool = True, key: Callable[[Any], Any] = lambda key: key, seconds: float = 5.0
+    reply: Any, *, owned: bool = True, key: Callable[[Any], Any] = lambda key: key, seconds: float = PATIENCE_SECONDS
 ) -> Read[Any, Any]:
     async def ask(keys: Sequence[Any]) -> Any:
         if isinstance(reply, BaseException):
@@ -48,7 +49,7 @@ def reading(
     return Read("erp", "profiles", lane, keeping=None, clock=now, refresh_seconds=1)
 
 
-def soon(seconds: float = 2.0) -> float:
+def soon(seconds: float = PATIENCE_SECONDS) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 

@@ -39,6 +39,7 @@ from tests.fakes.back_offices import (
     profile,
 )
 from tests.fakes.back_offices import order as made_order
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,7 @@ def asking(
     every = dict.fromkeys(("profile", "orders", "bonuses", "favorites", "products"), next(iter(named)))
     settings = {name: one_call_at_a_time() for name in named}
     sources = route(Sections(**{**every, "offers": tuple(named), **sections}), named, now, settings=settings)
-    return Context(None if guest else Principal(C1), Loaders(sources, 2))
+    return Context(None if guest else Principal(C1), Loaders(sources, PATIENCE_SECONDS))
 
 
 def told(context: Context) -> list[type[Exception]]:

@@ -13,6 +13,7 @@ from bff.domain import Contact, ContactKind
 from bff.errors import (
     BackOfficeError,
     BadReply,
+    ConnectionLost,
     Busy,
     Refused,
     SignInRefused,
@@ -193,7 +194,7 @@ async def test_what_is_no_success(  # noqa: PLR0917
         (hangs(head(Content_Length="10")), TimedOut),
         (repeats(head(Content_Length="100000"), b"x", pause=0.02), TimedOut),
         (repeats(head(), b"x" * 10_000), TooLarge),
-        (sends(), Unavailable),
+        (sends(), ConnectionLost),
         (sends(head(Content_Length="10"), b"1"), BadReply),
     ],
 )

@@ -6,7 +6,8 @@ from bff.domain import CustomerId, FavoriteList, Order, OrderId, Profile
 from bff.errors import BackOfficeError
 from bff.plugins import Adapter
 from bff.ports import Batch
-from tests.unit.adapters.onec_soap.fake_1c import Answer, Asked, result
+from tests.unit.adapters.fake_http import Answer
+from tests.unit.adapters.onec_soap.fake_1c import Asked, result
 
 
 async def profiles(adapter: Adapter, *customers: str) -> Batch[CustomerId, Profile]:

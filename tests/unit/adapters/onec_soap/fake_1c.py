@@ -1,27 +1,20 @@
 """A 1C on a real socket: it opens sessions as the platform does, answers as a test says, and keeps what was asked."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TypeAlias
+from dataclasses import replace
 
 from lxml import etree
+
+from tests.unit.adapters.fake_http import Answer, FakeOffice, Received
 
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request: names of `headers` in lower case."""
+class Asked(Received):
+    """A SOAP request."""
 
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
+    __slots__ = ()
 
     @property
     def operation(self) -> "etree._Element":
@@ -43,16 +36,6 @@ class Asked:
     def wish(self) -> str | None:
         """What `IBSession` says."""
         return self.headers.get("ibsession")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer; `cut` bytes of it are declared and not sent."""
-
-    body: bytes = b""
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cut: int = 0
 
 
 def envelope(content: str, *, soap: str = SOAP_11) -> bytes:
@@ -80,94 +63,33 @@ def fault(text: str, status: int = 500) -> Answer:
     return Answer(envelope(body), status)
 
 
-Behaviour: TypeAlias = Callable[[Asked], Answer | Awaitable[Answer]]
-
-
-def _silent(_: Asked) -> Answer:
-    return Answer(status=500)
-
-
-class FakeOneC:
+class FakeOneC(FakeOffice[Asked]):
     """`async with FakeOneC() as server`; set `behaviour`, or queue up answers in `script`; then look at `asked`."""
 
     def __init__(self) -> None:
-        self.behaviour: Behaviour = _silent
+        super().__init__(Asked, lambda _: Answer(status=500), media_type="text/xml; charset=utf-8")
         self.script: list[Answer] = []
-        self.asked: list[Asked] = []
-        self.in_flight = 0
-        self.most_in_flight = 0
         self.most_in_a_session = 0
         self.sessions_opened = 0
         self._busy: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> str:
         """Where the service is."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/shop/ws/shop.1cws"
+        return f"{super().address}/shop/ws/shop.1cws"
 
-    async def __aenter__(self) -> "FakeOneC":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._answer(await _request(reader), writer):
-                pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # cancelled only by our own end, and Python 3.11 would log that
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
-        self.asked.append(asked)
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+    async def answer(self, asked: Asked) -> Answer:
+        """What it says: the script's next, or what `behaviour` gives; with a session, where one was wished for."""
         if asked.session:
             self._busy[asked.session] += 1
             self.most_in_a_session = max(self.most_in_a_session, self._busy[asked.session])
         try:
-            if self.script:
-                answer = self.script.pop(0)
-            else:
-                given = self.behaviour(asked)
-                answer = given if isinstance(given, Answer) else await given
+            answer = self.script.pop(0) if self.script else await super().answer(asked)
         finally:
-            self.in_flight -= 1
             if asked.session:
                 self._busy[asked.session] -= 1
-        headers = {"Content-Type": "text/xml; charset=utf-8", "Content-Length": str(len(answer.body))}
-        if asked.wish == "start" and answer.status in {200, 500}:
-            self.sessions_opened += 1
-            headers["Set-Cookie"] = f"ibsession=s{self.sessions_opened}; path=/shop; HttpOnly"
-        start = f"HTTP/1.1 {answer.status} -\r\n"
-        start += "".join(f"{name}: {value}\r\n" for name, value in {**headers, **answer.headers}.items())
-        writer.write(start.encode() + b"\r\n" + answer.body[: len(answer.body) - answer.cut])
-        await writer.drain()
-        return not answer.cut
-
-
-async def _request(reader: asyncio.StreamReader) -> Asked:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    first, *lines = head.strip().split("\r\n")
-    method, target, _ = first.split(" ")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(method, target, headers, body)
+        if asked.wish != "start" or answer.status not in {200, 500}:
+            return answer
+        self.sessions_opened += 1
+        cookie = {"Set-Cookie": f"ibsession=s{self.sessions_opened}; path=/shop; HttpOnly"}
+        return replace(answer, headers={**cookie, **answer.headers})

@@ -10,6 +10,7 @@ import pytest
 from bff.domain import BonusAccount, CustomerId, FavoriteList, Order, OrderId, OrderStatus, Profile
 from bff.errors import BadReply, Busy, Code, Refused, SignInRefused, TooLarge, Upstream
 from bff.plugins import Adapter
+from tests.unit.adapters.fake_http import Answer
 from tests.unit.adapters.onec_soap.asking import (
     clients,
     failure,
@@ -21,7 +22,7 @@ from tests.unit.adapters.onec_soap.asking import (
     profiles,
 )
 from tests.unit.adapters.onec_soap.conftest import HERE, Make
-from tests.unit.adapters.onec_soap.fake_1c import SOAP_12, Answer, FakeOneC, envelope, fault, result
+from tests.unit.adapters.onec_soap.fake_1c import SOAP_12, FakeOneC, envelope, fault, result
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,9 @@ from bff.errors import (
 )
 from bff.plugins import Adapter
 from bff.ports import Batch, Customers
+from tests.unit.adapters.fake_http import Answer
 from tests.unit.adapters.onec_soap.conftest import HERE, Make
-from tests.unit.adapters.onec_soap.fake_1c import Answer, Asked, FakeOneC, fault, result
+from tests.unit.adapters.onec_soap.fake_1c import Asked, FakeOneC, fault, result
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,10 @@ from lxml import etree
 from bff.domain import CustomerId, ProductId
 from bff.errors import BackOfficeError, IntegrityViolation, Upstream
 from bff.plugins import Adapter
+from tests.unit.adapters.fake_http import Answer
 from tests.unit.adapters.onec_soap.asking import clients, echo, favorites, latest_orders, order, orders, profiles
 from tests.unit.adapters.onec_soap.conftest import Make
-from tests.unit.adapters.onec_soap.fake_1c import SOAP_12, Answer, Asked, FakeOneC, fault, result
+from tests.unit.adapters.onec_soap.fake_1c import SOAP_12, Asked, FakeOneC, fault, result
 
 pytestmark = pytest.mark.anyio
 

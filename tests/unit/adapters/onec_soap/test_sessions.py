@@ -14,9 +14,10 @@ from bff.errors import Busy, TimedOut, Upstream
 from bff.http import HttpClients
 from bff.plugins import Adapter
 from tests.patience import PATIENCE_SECONDS
+from tests.unit.adapters.fake_http import Answer
 from tests.unit.adapters.onec_soap.asking import clients, echo, failure, profiles
 from tests.unit.adapters.onec_soap.conftest import HERE, Make, raw_settings
-from tests.unit.adapters.onec_soap.fake_1c import Answer, Asked, FakeOneC, fault
+from tests.unit.adapters.onec_soap.fake_1c import Asked, FakeOneC, fault
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,9 @@ from adapters.erp.onec_soap import spec
 from bff.errors import BadReply, SignInRefused
 from bff.http import HttpClients
 from bff.plugins import Adapter, SettingsFault
+from tests.unit.adapters.fake_http import Answer
 from tests.unit.adapters.onec_soap.conftest import HERE, Make
-from tests.unit.adapters.onec_soap.fake_1c import Answer, FakeOneC
+from tests.unit.adapters.onec_soap.fake_1c import FakeOneC
 
 pytestmark = pytest.mark.anyio
 

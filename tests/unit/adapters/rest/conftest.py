@@ -9,6 +9,7 @@ import pytest
 from adapters.cms.rest import spec
 from bff.http import HttpClients
 from bff.plugins import Adapter
+from tests.patience import PATIENT
 from tests.unit.adapters.fake_http import FakeServer
 
 Make = Callable[..., Adapter]
@@ -70,7 +71,7 @@ async def make(server: FakeServer, mapping_file: Path) -> AsyncIterator[Make]:
     closing: list[Callable[[], Awaitable[None]]] = []
 
     def make(**settings: Any) -> Adapter:
-        raw = {"adapter": "rest", "address": server.address, "mapping": mapping_file.name, **settings}
+        raw = {"adapter": "rest", "address": server.address, "mapping": mapping_file.name, **PATIENT, **settings}
         adapter = spec.build("cms", spec.settings_from(raw, mapping_file.parent), HttpClients())
         closing.append(adapter.close)
         return adapter

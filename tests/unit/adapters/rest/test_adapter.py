@@ -9,6 +9,7 @@ from bff.domain import CustomerId, FavoriteList, ProductId
 from bff.errors import BackOfficeError, BadReply, Busy, IntegrityViolation, SignInRefused, TooLarge, Upstream
 from bff.plugins import Adapter
 from bff.ports import Batch
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.adapters.fake_http import Answer, Asked, FakeServer, as_json
 from tests.unit.adapters.rest.conftest import Make
 
@@ -58,7 +59,7 @@ async def test_more_keys_than_a_batch_go_side_by_side_within_the_pool(server: Fa
     met = asyncio.Barrier(2)
 
     async def behaviour(asked: Asked) -> Answer:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await met.wait()  # two are there at the same time, or this fails
         return echo(asked)
 
@@ -72,11 +73,12 @@ async def test_more_keys_than_a_batch_go_side_by_side_within_the_pool(server: Fa
 
 async def test_waiting_for_the_pool_does_not_count_against_a_call(server: FakeServer, make: Make) -> None:
     async def behaviour(asked: Asked) -> Answer:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         return echo(asked)
 
     server.behaviour = behaviour
-    found = await favorites(make(batch=1, pool=1, timeout_ms=300), "c-1", "c-2", "c-3", "c-4")
+    # For each call time enough, for all of them too little.
+    found = await favorites(make(batch=1, pool=1, timeout_ms=1_900), "c-1", "c-2", "c-3", "c-4")
     assert not any(isinstance(value, BackOfficeError) for value in found.values())
 
 
@@ -197,7 +199,7 @@ async def test_no_secret_and_no_body_in_errors_and_logs(
     server: FakeServer, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    adapter = make(token="tok-en-77", timeout_ms=200)
+    adapter = make(token="tok-en-77")
     for answer in (Answer(b"secret-body", 500), Answer(b"secret-body"), Answer(b"secret-body", 401), Answer(b"", 302)):
         server.behaviour = lambda _, answer=answer: answer  # type: ignore[misc]
         error = await failure(adapter, "cust-77")

@@ -61,11 +61,18 @@ def test_all_faults_of_all_reads_are_listed_at_once(mapping_file: Path) -> None:
         [reads.nobody]
         request = { path = "/x" }
         reply = { items = "items", fields = {} }
+        [reads.find]
+        request = { path = "/find", keys = "phone" }
+        reply = { items = "items", fields = { contact = "phone", customer = "id" } }
+        [writes.register]
+        reply = { items = "items", fields = { contact = "phone", customer = "id" } }
         """,
     )
     assert all(fault.startswith("cms.toml: ") for fault in found)
     for part in (
         "session_faults: this adapter reads no error texts",
+        "writes: this adapter writes nothing",
+        "reads.find: this adapter writes nothing",
         "reads.favorites.request.path: ",
         "reads.favorites.request.surprise: ",
         "reads.favorites.reply.items: 'a//b'",

@@ -11,6 +11,7 @@ from adapters.loyalty.retailcrm.adapter import RetailCrmAdapter
 from adapters.loyalty.retailcrm.client import RetailCrmClient
 from bff.http import HttpClients
 from bff.plugins import Adapter
+from tests.patience import PATIENT
 from tests.unit.adapters.fake_http import FakeServer
 
 Make = Callable[..., Adapter]
@@ -33,7 +34,7 @@ async def make(server: FakeServer) -> AsyncIterator[Make]:
     closing: list[Callable[[], Awaitable[None]]] = []
 
     def make(**settings: Any) -> Adapter:
-        raw = {"adapter": "retailcrm", "address": server.address, "api_key": "k-e-y-77", **settings}
+        raw = {"adapter": "retailcrm", "address": server.address, "api_key": "k-e-y-77", **PATIENT, **settings}
         adapter = spec.build("loyalty", spec.settings_from(raw, Path()), HttpClients())
         closing.append(adapter.close)
         return adapter
@@ -49,7 +50,7 @@ async def make_at(server: FakeServer) -> AsyncIterator[MakeAt]:
     closing: list[Callable[[], Awaitable[None]]] = []
 
     def make_at(now: Callable[[], float]) -> RetailCrmAdapter:
-        raw = {"adapter": "retailcrm", "address": server.address, "api_key": "k"}
+        raw = {"adapter": "retailcrm", "address": server.address, "api_key": "k", **PATIENT}
         settings = spec.settings_from(raw, Path())
         http = HttpClients().open("loyalty", settings.address, settings.limits)
         closing.append(http.close)
