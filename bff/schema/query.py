@@ -96,9 +96,7 @@ class Query:
     async def customer_dashboard(
         self,
         info: Info,
-        customer_id: Annotated[
-            strawberry.ID, strawberry.argument(description="The customer's id, as the shop has it.")
-        ],
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id that the shop has for them.")],  # noqa: A002
     ) -> Dashboard:
         """Somebody else's main screen; FORBIDDEN for who is not staff."""
         return Dashboard(viewed=info.context.seen_by_staff(CustomerId(id), info.field_name))

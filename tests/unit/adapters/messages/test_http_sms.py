@@ -13,8 +13,8 @@ from bff.domain import Contact, ContactKind
 from bff.errors import (
     BackOfficeError,
     BadReply,
-    ConnectionLost,
     Busy,
+    ConnectionLost,
     Refused,
     SignInRefused,
     TimedOut,
