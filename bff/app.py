@@ -97,6 +97,7 @@ def assemble(loaded: LoadedSettings, *, clock: Clock = utc_now) -> Cabinet:
     door = open_front_door(loaded, sources.customers, faults, clock)
     operations = None if {"server", "limits"} & loaded.wrong else _operations(loaded, faults)
     if faults:
+        door.forget()
         raise SettingsError(faults)
     secrets = {name: table.hook_secret for name, table in of_back_offices.items() if table.hook_secret is not None}
     return Cabinet(loaded, adapters, sources, verifier, clock, secrets, operations, door)

@@ -71,11 +71,15 @@ class FrontDoor:
         if self.store is not None:
             await self.store.open()
 
+    def forget(self) -> None:
+        """Take away a demo's store: for a door that is not opened after all."""
+        if self.folder is not None:
+            self.folder.cleanup()
+
     async def close(self) -> None:
         """Let codes go that are on their way, then close everything."""
         async with AsyncExitStack() as stack:
-            if self.folder is not None:
-                stack.callback(self.folder.cleanup)
+            stack.callback(self.forget)
             if self.store is not None:
                 stack.push_async_callback(self.store.close)
             for sender in self.senders.values():

@@ -11,8 +11,14 @@ from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings, demo_token, serving
 from tests.docs.runner import Demo
 from tests.docs.warm import warm_kabinet
+from tests.patience import OFFICES, patient
 
 TODAY = date(2026, 11, 21)
+
+LIMITS_MS = 5_000
+"""A busy machine is no failure; and what hangs in a document's example does not do so for long."""
+
+OVER = patient(server={"dashboard_ms": LIMITS_MS}, back_offices={name: {"timeout_ms": LIMITS_MS} for name in OFFICES})
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +31,7 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def running(_state: None) -> Iterator[tuple[DemoOffices, int]]:
-    with demo_offices(today=TODAY) as offices, serving(assemble(demo_settings(offices))) as address:
+    with demo_offices(today=TODAY) as offices, serving(assemble(demo_settings(offices, over=OVER))) as address:
         yield offices, int(address.rpartition(":")[2])
 
 

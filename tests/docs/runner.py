@@ -27,8 +27,9 @@ from bff.schema import graphql_schema
 from tests.docs import bsl, packages, settings
 from tests.docs.blocks import ROOT, Block
 from tests.docs.compare import assert_same, assert_shown, shows
+from tests.patience import PATIENCE_SECONDS
 
-SECONDS: Final = 20.0
+SECONDS: Final = PATIENCE_SECONDS
 _ANY_PORT = re.compile(r"\b80\d\d\b")
 
 # What is not run as it stands, and what is done instead.

@@ -15,9 +15,10 @@ from pydantic import BaseModel
 import bff.demo
 from adapters.cms.rest.mapping import RequestTable as RestRequest
 from adapters.erp.onec_soap.mapping import RequestTable as OneCRequest
+from adapters.erp.onec_soap.mapping import WriteRequestTable
 from bff.app import assemble
 from bff.config import load_settings
-from bff.mapping import Dialect, MappingFile, compile_reads, load_mapping
+from bff.mapping import Dialect, MappingFile, compile_reads, compile_writes, load_mapping
 from bff.plugins import discover
 
 SECRET = "a secret of the tests, 32 bytes long"
@@ -45,9 +46,8 @@ def secrets_for(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_whole_mapping(file: Path, adapter: str) -> None:
-    """Load a mapping file and compile every read in it."""
-    dialect, request = DIALECTS[adapter]
-    compile_reads(load_mapping(file), dialect, request)
+    """Load a mapping file and compile every read and write in it."""
+    _compile(load_mapping(file), adapter)
 
 
 def load_fragment(base: str, fragment: Mapping[str, Any], folder: Path, place: str) -> None:
@@ -57,8 +57,14 @@ def load_fragment(base: str, fragment: Mapping[str, Any], folder: Path, place: s
     if base == "kabinet.toml":
         _load_settings(merged, folder / place.replace("/", "-").replace(":", "-"))
         return
-    dialect, request = DIALECTS["onec_soap" if base == "erp.toml" else "rest"]
-    compile_reads(MappingFile.model_validate(merged), dialect, request)
+    _compile(MappingFile.model_validate(merged), "onec_soap" if base == "erp.toml" else "rest")
+
+
+def _compile(mapping: MappingFile, adapter: str) -> None:
+    dialect, request = DIALECTS[adapter]
+    compile_reads(mapping, dialect, request)
+    if adapter == "onec_soap":
+        compile_writes(mapping, dialect, WriteRequestTable)
 
 
 def _load_settings(raw: dict[str, Any], folder: Path) -> None:

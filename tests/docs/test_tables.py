@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import typer
@@ -12,15 +12,18 @@ from typer.main import get_command
 
 from adapters.cms.rest.mapping import RequestTable as RestRequest
 from adapters.erp.onec_soap.mapping import RequestTable as OneCRequest
-from bff import ports
+from adapters.erp.onec_soap.mapping import WriteRequestTable
 from bff.cli import app
-from bff.config import CacheSettings, IdentitySettings, ServerSettings, ShopSettings
+from bff.config import CacheSettings, IdentitySettings, ShopSettings
 from bff.errors import Code, Refused
+from bff.mapping import WRITES
 from bff.mapping.file import FaultTable, ListTable, MappingFile, ReplyTable, StatusTable
-from bff.mapping.shapes import SHAPES, Shape
+from bff.mapping.shapes import SHAPES, WRITE_SHAPES, Shape
 from bff.mapping.values import Kind
 from bff.plugins import Adapter, BackOfficeSettings, GuardSettings, discover
 from bff.sources import Freshness, Sections
+from bff.web.limits import LimitSettings
+from bff.web.server_settings import ServerSettings
 from tests.docs.blocks import DOCUMENTS, ROOT, in_code, tables
 
 OPERATORS = tables(ROOT / "docs/operators.md")
@@ -50,6 +53,7 @@ def _default(about: Any) -> str:
 
 SETTINGS: Mapping[str, dict[str, str]] = {
     "`[server]`": _defaults(ServerSettings),
+    "`[limits]`": _defaults(LimitSettings),
     "`[identity]`": _defaults(IdentitySettings),
     "`[sections]`": _defaults(Sections),
     "`[shop]`": _defaults(ShopSettings),
@@ -92,6 +96,15 @@ def test_every_name_of_the_mapping_language_is_documented(heading: str, model: t
     assert needed <= required
 
 
+def test_the_arguments_of_every_write_are_documented() -> None:
+    assert set(WRITES) == set(WRITE_SHAPES)
+    names = list(WriteRequestTable.model_fields)
+    rows = INTEGRATORS["Writes to 1C"]
+    assert [in_code(row[0]) for row in rows[: len(names)]] == names
+    arguments = {in_code(row[0]): "Required" in row[1] for row in rows[len(names) :]}
+    assert arguments == dict(WRITES["register"])
+
+
 def test_replies_and_their_lists_are_documented() -> None:
     names = [in_code(row[0]) for row in INTEGRATORS["Replies"]]
     assert names == [*ReplyTable.model_fields, *ListTable.model_fields]
@@ -103,7 +116,7 @@ def _fields(shape: Shape) -> dict[str, tuple[str, bool]]:
 
 
 def _shapes() -> Iterator[tuple[str, Shape]]:
-    for read, shape in SHAPES.items():
+    for read, shape in [*SHAPES.items(), *WRITE_SHAPES.items()]:
         heading = next(heading for heading in INTEGRATORS if f"`{read}`" in heading)
         yield heading, shape
         for name, below in shape.lists.items():
@@ -128,11 +141,8 @@ def test_every_adapter_and_port_is_documented() -> None:
     assert {in_code(row[0]) for row in INTEGRATORS["What can be connected"][:3]} == set(discover())
     rows = INTEGRATORS["An adapter of your own"]
     methods = {in_code(row[0]): re.findall(r"`(\w+)`", row[1]) for row in rows}
-    expected = {
-        name: [method for method in vars(getattr(ports, name)) if not method.startswith("_")]
-        for name in vars(ports)
-        if getattr(getattr(ports, name), "_is_protocol", False) and name != "Protocol"
-    }
+    served = [get_args(get_type_hints(Adapter)[name])[0] for name in Adapter.PORTS]
+    expected = {port.__name__: [each for each in vars(port) if not each.startswith("_")] for port in served}
     assert methods == expected
     assert len(methods) == len(Adapter.PORTS)
 

@@ -87,7 +87,7 @@ def test_aliases_cost_no_further_call(front: Front, offices: DemoOffices) -> Non
             f1: favorites(first: {number}) {{ nodes {{ name }} }} f2: favorites(first: 12) {{ nodes {{ name }} }}
             offers(first: {number}) {{ nodes {{ title }} }}
         }}"""
-        for number in range(1, 6)
+        for number in range(1, 4)
     )
     data = front.data(f"{{ {again} }}")
     assert all(dashboard["f2"]["nodes"] for dashboard in data.values())
@@ -126,8 +126,7 @@ def test_favorites_come_in_pages(front: Front, offices: DemoOffices) -> None:
 def test_a_page_size_out_of_range_is_the_front_ends_mistake(front: Front) -> None:
     for first in (-1, 101, 2_147_483_647):
         answer = front.ask(f"{{ dashboard {{ profile {{ phone }} favorites(first: {first}) {{ totalCount }} }} }}")
-        assert answer["data"]["dashboard"]["favorites"] is None
-        assert answer["data"]["dashboard"]["profile"]
+        assert "data" not in answer
         [error] = answer["errors"]
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
         assert "first" in error["message"]
