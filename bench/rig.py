@@ -38,6 +38,7 @@ def cabinet(
     environment = {
         **os.environ,
         "KABINET__IDENTITY__SECRET": demo_secret(),
+        "KABINET__LIMITS__CUSTOMER_PER_MINUTE": "0",
         "KABINET__BACK_OFFICES__ERP__PASSWORD": DEMO_PASSWORD,
         "KABINET__BACK_OFFICES__LOYALTY__API_KEY": DEMO_PASSWORD,
         "KABINET__BACK_OFFICES__CMS__TOKEN": DEMO_PASSWORD,
