@@ -33,8 +33,8 @@ TOLERANCE_SECONDS: Final = 300
 TIMESTAMP: Final = "X-Kabinet-Timestamp"
 SIGNATURE: Final = "X-Kabinet-Signature"
 
-KNOWN: Final = tuple(sorted(Sections.model_fields))
-"""A hook may name any section: an ERP may know of bonuses."""
+KNOWN: Final = tuple(sorted(Sections.model_fields.keys() - {"customers"}))
+"""A hook may name any section: an ERP may know of bonuses. Of who has which contact nothing is kept."""
 
 SHARED: Final = frozenset({"offers", "products"})
 """Sections of which something is everybody's, under the section's own name as its tag."""
