@@ -44,8 +44,8 @@ def configure_logging(form: Form) -> None:
             ],
         )
     )
-    # The HTTP client logs every address with its query at INFO: customers' ids do not belong into a log.
-    for name in ("httpx2", "httpx", "httpcore2", "zeep"):
+    # HTTP clients log addresses with their queries: customers' ids do not belong into a log.
+    for name in ("aiohttp", "httpx", "zeep"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

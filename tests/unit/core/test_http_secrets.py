@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 def quiet_logs(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Logs as the service sets them up, with every record of the standard library's kept."""
     kept = structlog.get_config()
-    levels = {name: logging.getLogger(name).level for name in ("httpx2", "httpx", "httpcore2", "zeep")}
+    levels = {name: logging.getLogger(name).level for name in ("aiohttp", "httpx", "zeep")}
     configure_logging("json")
     caplog.set_level(logging.DEBUG)
     yield caplog

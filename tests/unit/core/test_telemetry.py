@@ -12,7 +12,7 @@ import structlog
 
 from bff.telemetry import configure_logging, say_ready
 
-QUIET = ("httpx2", "httpcore2", "zeep")
+QUIET = ("aiohttp", "zeep")
 
 
 @pytest.fixture(autouse=True)
