@@ -52,7 +52,8 @@ def network_of(address: str | None) -> str:
     A customer has a whole /64 to choose from. What is no address shares one count: nobody escapes by having none.
     """
     try:
-        ip = ipaddress.ip_address(address or "")
+        # The edge says a network, `2001:db8::/64`; who has an address gives that.
+        ip = ipaddress.ip_interface(address or "").ip
     except ValueError:
         return NO_NETWORK
     if isinstance(ip, ipaddress.IPv4Address):

@@ -164,6 +164,7 @@ async def test_the_store_holds_no_address_in_clear(door: Door) -> None:
         ("192.0.2.7", "192.0.2.7"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::/64", "2001:db8:1:2::/64"),  # as the edge says it
         ("fe80::1%eth0", "fe80::/64"),
         ("192.0.2.7, 10.0.0.1", "unknown"),
         ("192.0.2.07", "unknown"),
