@@ -4,16 +4,16 @@ import difflib
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bff.cli_cache import cache
+from bff.cli_config import config
 from bff.cli_output import fail, table
 
 if TYPE_CHECKING:
     from bff.cli_check import Asked
-    from bff.config import LoadedSettings
 
 # Commands import what they need: all of it takes a second and more, and most commands need little of it.
 # ruff: noqa: PLC0415
@@ -26,8 +26,7 @@ app = typer.Typer(
     add_completion=False,
 )
 schema = typer.Typer(help="The GraphQL contract.", no_args_is_help=True)
-adapters = typer.Typer(help="What back offices can be connected.", no_args_is_help=True)
-config = typer.Typer(help="The settings.", no_args_is_help=True)
+adapters = typer.Typer(help="What can be connected.", no_args_is_help=True)
 app.add_typer(schema, name="schema")
 app.add_typer(adapters, name="adapters")
 app.add_typer(config, name="config")
@@ -143,11 +142,16 @@ def check(
         str | None, typer.Option(help="Also read this customer's sections, and count what comes.")
     ] = None,
 ) -> None:
-    """Ask every configured back office something harmless, and say what to do about those that do not answer."""
+    """
+    Ask everything that the settings name something harmless, and say what to do about what does not answer.
+
+    Back offices, senders of codes (nothing is sent), the store, identity providers.
+    """
     import asyncio
 
     from bff.app import assemble
     from bff.cli_check import ask_each, make_reads
+    from bff.cli_check_door import ask_door
     from bff.config import read_settings
     from bff.domain import CustomerId
     from bff.telemetry import configure_logging
@@ -158,7 +162,8 @@ def check(
 
     async def ask() -> "list[list[Asked]]":
         try:
-            asked = [await ask_each(cabinet)]
+            of_back_offices, of_door = await asyncio.gather(ask_each(cabinet), ask_door(cabinet))
+            asked = [[*of_back_offices, *of_door]]
             if customer is not None:
                 asked.append(await make_reads(cabinet.sources, CustomerId(customer)))
         finally:
@@ -166,10 +171,10 @@ def check(
         return asked
 
     found = asyncio.run(ask())
-    for what, asked in zip(("adapter", "read"), found, strict=False):
+    for (part, what), asked in zip((("", "adapter"), ("back office", "read")), found, strict=False):
         rows = (
             (
-                each.back_office,
+                each.part,
                 each.what,
                 "ok" if each.good else "FAILED",
                 each.said,
@@ -178,7 +183,7 @@ def check(
             )
             for each in asked
         )
-        table(("back office", what, "", "what came", "ms", "what to do"), rows)
+        table((part, what, "", "what came", "ms", "what to do"), rows)
     raise SystemExit(0 if all(each.good for asked in found for each in asked) else 1)
 
 
@@ -190,7 +195,7 @@ def token(
     ] = None,
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 30, help="How long it is good for.")] = 12,
 ) -> None:
-    """Sign a bearer token for a customer."""
+    """Sign a bearer token for a customer, as a shop's own identity provider does."""
     from bff.identity import sign_token
 
     if config is None:
@@ -243,81 +248,21 @@ def schema_check(
 
 @adapters.command("list")
 def adapters_list() -> None:
-    """List the installed adapters."""
+    """List the installed adapters of back offices, and the senders of codes."""
     from bff.plugins import discover
+    from bff.senders import discover_senders
 
     table(
         ("adapter", "kind", "can serve", ""),
         ((name, spec.kind, ", ".join(spec.ports), spec.summary) for name, spec in discover().items()),
     )
-
-
-@config.command("show")
-def config_show(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show every setting: its value, and where that came from. Secrets are hidden."""
-    from bff.config import SettingsError, read_settings
-
-    loaded = read_settings(config)
-    faults = [*loaded.faults]
     table(
-        ("setting", "value", "from"),
-        ((name, value, loaded.origins.get(name, "default")) for name, value in _shown(loaded, faults)),
+        ("sender", "writes to", ""),
+        (
+            (name, ", ".join(sorted(kind.value for kind in spec.kinds)), spec.summary)
+            for name, spec in discover_senders().items()
+        ),
     )
-    if faults:
-        raise SettingsError(faults)
-
-
-def _shown(loaded: "LoadedSettings", faults: list[str]) -> list[tuple[str, str]]:
-    """Names and printable values; a back office's come from its adapter, which knows what is secret."""
-    from pydantic import ValidationError
-
-    from bff.config import faults_of, flatten, no_adapter
-    from bff.plugins import discover
-
-    settings = loaded.settings
-    rows: list[tuple[str, str]] = []
-
-    def show(name: str, table: Any) -> None:
-        rows.extend((each, _printable(value)) for each, value in flatten(table.model_dump(), f"{name}."))
-
-    def hide(name: str) -> None:
-        # What is secret is not known, so nothing but names is shown.
-        rows.extend((each, "(not shown: the table is wrong)") for each in loaded.origins if each.startswith(f"{name}."))
-
-    for name in type(settings).model_fields:
-        if name in loaded.wrong:
-            hide(name)
-        elif name != "back_offices":
-            show(name, getattr(settings, name))
-    specs = discover()
-    for name, raw in settings.back_offices.items():
-        place = f"back_offices.{name}"
-        spec = specs.get(str(raw.get("adapter")))
-        if spec is None:
-            faults.append(f"{place}.adapter: {no_adapter(raw.get('adapter'), specs)}")
-            hide(place)
-            continue
-        try:
-            show(place, spec.settings_from(raw, loaded.folder))
-        except ValidationError as error:
-            faults += faults_of(error, place)
-            hide(place)
-    return rows
-
-
-def _printable(value: Any) -> str:
-    from pydantic import SecretStr
-
-    match value:
-        case SecretStr():
-            return "(secret)"
-        case None:
-            return "-"
-        case bool():
-            return str(value).lower()
-        case tuple() | list():
-            return ", ".join(str(part) for part in value)
-    return str(value)
 
 
 if __name__ == "__main__":

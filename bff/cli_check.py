@@ -1,19 +1,18 @@
 """
-`kabinet check`: each back office is asked something harmless.
+`kabinet check`: each back office is asked something harmless. (`bff.cli_check_door` asks what signing in needs.)
 
 With a customer, every read of the sections is really made, once; what comes is counted, never shown.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, TypeVar
 
 from bff.app import Cabinet
 from bff.domain import BonusAccount, CustomerId, FavoriteList, OfferList, Order, OrderStatus, Product, Profile
-from bff.errors import BackOfficeError, BadReply, Unknown
-from bff.plugins import Adapter
+from bff.errors import BackOfficeError, BadReply, KabinetError, Unknown
 from bff.sources import EVERYBODY, Read, Sources
 
 SECONDS: Final = 60.0
@@ -27,9 +26,13 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A back office that was asked: for what (its adapter's own check, or a read), and what came of it."""
+    """
+    What was asked, and what came of it.
 
-    back_office: str
+    `part` is a back office, or the settings' table of what else there is; `what` its adapter, or a read.
+    """
+
+    part: str
     what: str
     good: bool
     said: str
@@ -37,21 +40,29 @@ class Asked:
     milliseconds: int
 
 
+def advice_of(error: KabinetError) -> str:
+    """What the error itself advises."""
+    return error.advice if isinstance(error, BackOfficeError) else ""
+
+
+async def ask(
+    part: str, what: str, check: Callable[[], Awaitable[str]], *, advise: Callable[[KabinetError], str] = advice_of
+) -> Asked:
+    """Make one check, which says in a few words what it found; `advise` says what to do about its errors."""
+    started = time.perf_counter()
+    try:
+        said = await check()
+    except KabinetError as error:
+        return replace(_asked(part, what, "", error, started), advice=advise(error))
+    return _asked(part, what, said, None, started)
+
+
 async def ask_each(cabinet: Cabinet) -> list[Asked]:
     """Every back office's own check, side by side."""
-
-    async def ask(name: str, adapter: Adapter) -> Asked:
-        what = str(cabinet.loaded.settings.back_offices[name]["adapter"])
-        started = time.perf_counter()
-        error: BackOfficeError | None = None
-        said = ""
-        try:
-            said = await adapter.check()
-        except BackOfficeError as raised:
-            error = raised
-        return _asked(name, what, said, error, started)
-
-    return await asyncio.gather(*(ask(name, adapter) for name, adapter in cabinet.adapters.items()))
+    tables = cabinet.loaded.settings.back_offices
+    return await asyncio.gather(
+        *(ask(name, str(tables[name]["adapter"]), adapter.check) for name, adapter in cabinet.adapters.items())
+    )
 
 
 async def make_reads(sources: Sources, customer: CustomerId) -> list[Asked]:
@@ -117,11 +128,11 @@ class _Trial:
         return values
 
 
-def _asked(back_office: str, what: str, said: str, error: BackOfficeError | None, started: float) -> Asked:
+def _asked(part: str, what: str, said: str, error: KabinetError | None, started: float) -> Asked:
     milliseconds = round((time.perf_counter() - started) * 1000)
     if error is None:
-        return Asked(back_office, what, True, said, "", milliseconds)
-    return Asked(back_office, what, False, f"{error.public_code.value}: {error}", error.advice, milliseconds)
+        return Asked(part, what, True, said, "", milliseconds)
+    return Asked(part, what, False, f"{error.public_code.value}: {error}", advice_of(error), milliseconds)
 
 
 def _profile(profile: Profile) -> str:

@@ -150,7 +150,7 @@ def run_once(customer: str = DEMO_CUSTOMER) -> dict[str, Any]:
 async def _ask(address: str, customer: str) -> dict[str, Any]:
     from bff.web.graphiql_page import READY_QUERY
 
-    client = HttpClients().open("kabinet", address, HttpLimits(total_seconds=10))
+    client = HttpClients().open("kabinet", address, HttpLimits(total_seconds=10, connect_seconds=5))
     headers = {**demo_headers(customer), "Content-Type": "application/json"}
     try:
         reply = await client.request("POST", "/graphql", headers=headers, body=orjson.dumps({"query": READY_QUERY}))

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLSchema, execute
+from graphql import ExecutionResult, Executor, GraphQLSchema, execute
 from starlette.types import Receive, Scope, Send
 
 from bff.errors import Code, KabinetError, Unauthenticated
@@ -160,6 +160,8 @@ class GraphQLEndpoint:
             variable_values=variables,
             operation_name=operation.name,
             hide_suggestions=not self._introspection,
+            # The plain one: what @defer and @stream would need costs every request.
+            executor_class=Executor,
         )
         if not isinstance(result, ExecutionResult):
             result = await cast("Any", result)

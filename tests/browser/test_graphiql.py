@@ -12,6 +12,7 @@ from bff.app import assemble
 from bff.demo.launch import demo_offices
 from bff.demo.run import demo_headers, demo_settings, serving
 from bff.web.graphiql_page import BUILD
+from tests.patience import PATIENCE_SECONDS, patient
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENSHOT = os.environ.get("KABINET_SCREENSHOT")
@@ -21,6 +22,8 @@ RESPONSE = "__MONACO.editor.getModels().find(model => model.uri.path.endsWith('r
 """The page shows only the lines that are in view; the editor's model has all of them."""
 
 pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +40,10 @@ def _needs() -> None:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with demo_offices() as offices, serving(assemble(demo_settings(offices)), graphiql_headers=demo_headers) as address:
+    with (
+        demo_offices() as offices,
+        serving(assemble(demo_settings(offices, over=patient())), graphiql_headers=demo_headers) as address,
+    ):
         yield address
 
 

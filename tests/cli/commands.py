@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bff import cli
+from tests.patience import OFFICES, PATIENCE_SECONDS, PATIENT, PATIENT_MS
 
 KABINET = (sys.executable, "-m", "bff.cli")
 """The command as a process."""
@@ -27,6 +28,11 @@ class Said:
     stdout: str
     stderr: str
 
+    @property
+    def output(self) -> str:
+        """All of it. A service in another thread of this process logs to the same stdout."""
+        return self.stdout + self.stderr
+
 
 class Kabinet:
     """Runs commands in this process, as the `kabinet` script does; starting one takes a second and more."""
@@ -35,7 +41,8 @@ class Kabinet:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
-    def __call__(self, *words: str, cwd: Path | None = None, code: int = 0, env: Mapping[str, str] = {}) -> Said:
+    def __call__(self, *words: str, cwd: Path | None = None, code: int | None = 0, env: Mapping[str, str] = {}) -> Said:
+        """What it wrote; it must end with that status, None for any."""
         self._capsys.readouterr()
         with self._monkeypatch.context() as context:
             for name, value in env.items():
@@ -46,7 +53,7 @@ class Kabinet:
             with pytest.raises(SystemExit) as ended:
                 cli.main()
         wrote = self._capsys.readouterr()
-        assert (ended.value.code or 0) == code, wrote.out + wrote.err
+        assert code is None or (ended.value.code or 0) == code, wrote.out + wrote.err
         return Said(wrote.out, wrote.err)
 
 
@@ -58,12 +65,24 @@ SECRETS = {
 }
 
 
+LIMITS = {
+    "KABINET__SERVER__DASHBOARD_MS": str(PATIENT_MS),
+    **{
+        f"KABINET__BACK_OFFICES__{office.upper()}__{name.upper()}": str(limit)
+        for office in OFFICES
+        for name, limit in PATIENT.items()
+    },
+}
+"""A busy machine is no failure."""
+
+
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve a shop's folder as a process for as long as the context lasts; gives its address, too."""
     process = subprocess.Popen(
         [*KABINET, "serve", "--port", "0"],
         cwd=folder,
-        env={**os.environ, **SECRETS, **environment},
+        env={**os.environ, **SECRETS, **LIMITS, **environment},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -77,5 +96,5 @@ def serving(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen
             pytest.fail("it did not start")
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE_SECONDS)
         process.stderr.close()

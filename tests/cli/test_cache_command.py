@@ -1,8 +1,6 @@
 """`kabinet cache drop`: a running service forgets, and who calls it is told what is missing."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,15 +9,15 @@ import httpx2
 import pytest
 
 import bff.demo
-from bff import cli
 from bff.app import assemble
 from bff.config import load_settings
 from bff.demo.launch import DemoOffice, demo_office
 from bff.demo.run import serving
 from bff.identity import sign_token
+from tests.cli.commands import SECRET, Kabinet
+from tests.patience import PATIENCE_SECONDS, PATIENT, PATIENT_MS
 
 MAPPING = Path(bff.demo.__file__).parent / "shop" / "cms.toml"
-SECRET = "a-secret-of-this-test-with-32-bytes-or-more"
 HOOK_SECRET = "the webhooks' secret of this test, long enough"
 ENV = {
     "KABINET__IDENTITY__SECRET": SECRET,
@@ -47,32 +45,6 @@ favorites = "cms"
 """
 
 
-@dataclass(frozen=True)
-class Kabinet:
-    """Runs the command in this process. A service in another thread of it logs to the same stdout."""
-
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] = {}) -> str:
-        """What it wrote, to stdout and then to stderr."""
-        self.capsys.readouterr()
-        with self.monkeypatch.context() as context:
-            for name, value in env.items():
-                context.setenv(name, value)
-            context.setattr(sys, "argv", ["kabinet", *words])
-            with pytest.raises(SystemExit) as ended:
-                cli.main()
-        wrote = self.capsys.readouterr()
-        assert (ended.value.code or 0) == code, wrote
-        return wrote.out + wrote.err
-
-
-@pytest.fixture
-def kabinet(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Kabinet:
-    return Kabinet(monkeypatch, capsys)
-
-
 @pytest.fixture(scope="module")
 def cms() -> Iterator[DemoOffice]:
     with demo_office("cms") as office:
@@ -87,7 +59,8 @@ def shop(tmp_path: Path, cms: DemoOffice, monkeypatch: pytest.MonkeyPatch) -> It
     write_settings(cms)
     flags = {
         "identity": {"secret": SECRET},
-        "back_offices": {"cms": {"token": "demo", "hook_secret": HOOK_SECRET}},
+        "server": {"dashboard_ms": PATIENT_MS},
+        "back_offices": {"cms": {"token": "demo", "hook_secret": HOOK_SECRET, **PATIENT}},
     }
     with serving(assemble(load_settings(Path("kabinet.toml"), flags=flags, environment=False))) as address:
         write_settings(cms, int(address.rpartition(":")[2]))
@@ -110,7 +83,7 @@ def calls(shop: str, cms: DemoOffice) -> Callable[[], Mapping[str, int]]:
                 f"{shop}/graphql",
                 json={"query": "{ dashboard { favorites { totalCount } } }"},
                 headers={"Authorization": f"Bearer {token}"},
-                timeout=20,
+                timeout=2 * PATIENCE_SECONDS,
             ).json()
             assert "errors" not in answer
         return cms.calls()
@@ -121,7 +94,7 @@ def calls(shop: str, cms: DemoOffice) -> Callable[[], Mapping[str, int]]:
 
 
 def test_a_customer_is_asked_for_anew(kabinet: Kabinet, calls: Callable[[], Mapping[str, int]]) -> None:
-    said = kabinet("cache", "drop", "--customer", "c-1001", "--customer", "c-7", env=ENV)
+    said = kabinet("cache", "drop", "--customer", "c-1001", "--customer", "c-7", env=ENV).output
     assert said.endswith("dropped: 2 customer(s), 0 tag(s)\n")
     assert calls() == {"favorites": 1}
     # Twice in one second is no replay.
@@ -130,50 +103,50 @@ def test_a_customer_is_asked_for_anew(kabinet: Kabinet, calls: Callable[[], Mapp
 
 
 def test_tags_are_dropped_as_they_are(kabinet: Kabinet, calls: Callable[[], Mapping[str, int]]) -> None:
-    said = kabinet("cache", "drop", "--tag", "favorites:c-1001", "--tag", "favorites:c-1003", env=ENV)
+    said = kabinet("cache", "drop", "--tag", "favorites:c-1001", "--tag", "favorites:c-1003", env=ENV).output
     assert said.endswith("dropped: 0 customer(s), 2 tag(s)\n")
     assert calls() == {"favorites": 2}
 
 
 def test_the_address_goes_over_the_settings(kabinet: Kabinet, shop: str, cms: DemoOffice) -> None:
     write_settings(cms)
-    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=ENV)
+    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=ENV).output
     assert "say which with --address" in said
     kabinet("cache", "drop", "--tag", "offers", "--address", shop, "--config", "kabinet.toml", env=ENV)
-    assert "write https://" in kabinet("cache", "drop", "--tag", "x", "--address", "shop", code=2, env=ENV)
+    assert "write https://" in kabinet("cache", "drop", "--tag", "x", "--address", "shop", code=2, env=ENV).output
 
 
 def test_nothing_named_is_said(kabinet: Kabinet) -> None:
-    assert "say --customer ID or --tag TAG" in kabinet("cache", "drop", code=2)
+    assert "say --customer ID or --tag TAG" in kabinet("cache", "drop", code=2).output
 
 
 def test_without_a_secret_it_says_what_to_set(kabinet: Kabinet, shop: str) -> None:
-    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=WITHOUT)
+    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=WITHOUT).output
     assert "KABINET__BACK_OFFICES__OTHER__HOOK_SECRET" in said
     short = {**ENV, "KABINET__BACK_OFFICES__CMS__HOOK_SECRET": "hunter2"}
-    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=short)
+    said = kabinet("cache", "drop", "--tag", "offers", code=2, env=short).output
     assert "back_offices.cms.hook_secret: the secret is shorter than 32 bytes" in said
     assert "hunter2" not in said
 
 
 def test_another_secret_is_said(kabinet: Kabinet, shop: str) -> None:
     wrong = {**ENV, "KABINET__BACK_OFFICES__CMS__HOOK_SECRET": "another secret than the service's, long enough"}
-    said = kabinet("cache", "drop", "--tag", "offers", code=1, env=wrong)
+    said = kabinet("cache", "drop", "--tag", "offers", code=1, env=wrong).output
     assert "another back_offices.cms.hook_secret" in said
     assert "long enough" not in said
     unheard = {**WITHOUT, "KABINET__BACK_OFFICES__OTHER__HOOK_SECRET": HOOK_SECRET}
-    said = kabinet("cache", "drop", "--tag", "offers", code=1, env=unheard)
+    said = kabinet("cache", "drop", "--tag", "offers", code=1, env=unheard).output
     assert "has no hook 'other': start it anew" in said
 
 
 def test_what_the_service_refuses_is_said(kabinet: Kabinet, shop: str) -> None:
-    assert "length <= 200" in kabinet("cache", "drop", "--tag", "x" * 201, code=1, env=ENV)
+    assert "length <= 200" in kabinet("cache", "drop", "--tag", "x" * 201, code=1, env=ENV).output
     many = [word for number in range(400) for word in ("--tag", f"{number:0200}")]
-    assert "send several" in kabinet("cache", "drop", *many, code=1, env=ENV)
+    assert "send several" in kabinet("cache", "drop", *many, code=1, env=ENV).output
 
 
 def test_nobody_there_is_said(kabinet: Kabinet, shop: str) -> None:
-    said = kabinet("cache", "drop", "--tag", "offers", "--address", "http://127.0.0.1:1", code=1, env=ENV)
+    said = kabinet("cache", "drop", "--tag", "offers", "--address", "http://127.0.0.1:1", code=1, env=ENV).output
     assert "does it run there? --address says where else" in said
     assert "Traceback" not in said
 
@@ -190,9 +163,9 @@ def test_a_stranger_on_the_port_is_said(kabinet: Kabinet, shop: str, status: int
         thread = Thread(target=stranger.handle_request, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{stranger.server_port}"
-        assert said in kabinet("cache", "drop", "--tag", "offers", "--address", address, code=1, env=ENV)
+        assert said in kabinet("cache", "drop", "--tag", "offers", "--address", address, code=1, env=ENV).output
         thread.join()
 
 
 def test_the_help_names_it(kabinet: Kabinet) -> None:
-    assert "drop" in kabinet("cache", "--help")
+    assert "drop" in kabinet("cache", "--help").output

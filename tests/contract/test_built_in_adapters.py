@@ -14,6 +14,7 @@ from bff.domain import Contact, ContactKind, CustomerId, ProductId
 from bff.domain.clock import utc_now
 from bff.plugins import Adapter, discover
 from bff.testing import AdapterContract, Sample
+from tests.patience import patient
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ class OfADemoOffice(AdapterContract):
     @pytest.fixture
     async def adapter(self, offices: DemoOffices) -> AsyncIterator[Adapter]:
         faults: list[str] = []
-        adapters, _ = open_back_offices(demo_settings(offices), discover(), faults, utc_now)
+        adapters, _ = open_back_offices(demo_settings(offices, over=patient()), discover(), faults, utc_now)
         assert not faults
         yield adapters[self.back_office]
         for adapter in adapters.values():

@@ -1,14 +1,18 @@
 """A demo of a fixed day, started once."""
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
+import adapters.messages.log.sender
 from bff.app import assemble
 from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings, demo_token, serving
+from bff.domain.clock import utc_now
 from tests.docs.runner import Demo
 from tests.docs.warm import warm_kabinet
 from tests.patience import OFFICES, patient
@@ -29,9 +33,44 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@dataclass(slots=True)
+class Ahead:
+    """The time of the demo, ahead of this machine's."""
+
+    by: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.by
+
+    def later(self, seconds: float) -> None:
+        """Let seconds pass, at once."""
+        self.by += timedelta(seconds=seconds)
+
+
 @pytest.fixture(scope="session")
-def running(_state: None) -> Iterator[tuple[DemoOffices, int]]:
-    with demo_offices(today=TODAY) as offices, serving(assemble(demo_settings(offices, over=OVER))) as address:
+def clock() -> Ahead:
+    return Ahead()
+
+
+@pytest.fixture(scope="session")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The demo's log as far as documents need it: codes. The demo is part of this process, whose log is the tests'."""
+    file = tmp_path_factory.mktemp("log") / "demo.log"
+    with file.open("w", encoding="utf-8") as opened, pytest.MonkeyPatch.context() as patch:
+        to_file = structlog.wrap_logger(
+            structlog.PrintLogger(opened), processors=[structlog.dev.ConsoleRenderer(colors=False)]
+        )
+        patch.setattr(adapters.messages.log.sender, "log", to_file)
+        yield file
+
+
+@pytest.fixture(scope="session")
+def running(_state: None, clock: Ahead, printed: Path) -> Iterator[tuple[DemoOffices, int]]:
+    assert printed.is_file()
+    with (
+        demo_offices(today=TODAY) as offices,
+        serving(assemble(demo_settings(offices, over=OVER), clock=clock)) as address,
+    ):
         yield offices, int(address.rpartition(":")[2])
 
 
@@ -43,7 +82,7 @@ def kabinet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def demo(running: tuple[DemoOffices, int], kabinet: Path) -> Demo:
+def demo(running: tuple[DemoOffices, int], kabinet: Path, printed: Path, clock: Ahead) -> Demo:
     """The demo, in good health."""
     offices, port = running
 
@@ -55,4 +94,4 @@ def demo(running: tuple[DemoOffices, int], kabinet: Path) -> Demo:
     reset()
     ports = {8000: port}
     ports |= {written: office.port for written, office in zip((8001, 8002, 8003), offices, strict=True)}
-    return Demo(ports, demo_token, reset, kabinet)
+    return Demo(ports, demo_token, reset, kabinet, printed, clock.later)

@@ -34,6 +34,8 @@ _ANY_PORT = re.compile(r"\b80\d\d\b")
 
 # What is not run as it stands, and what is done instead.
 _ONLY_THERE = re.compile(r"^scripts/[a-z-]+(?: [a-z-]+)?$")
+_LOGGED = re.compile(r"^scripts/demo 2> ([a-z.]+)$")
+_WAIT = re.compile(r"^sleep ([0-9]+)$")
 _CLONED = re.compile(r"^(git clone|cd kabinet$|\. \.venv/bin/activate$)")
 
 
@@ -46,6 +48,10 @@ class Demo:
     reset: Callable[[], None]
     kabinet: Path
     """The folder of a `kabinet` that starts at once."""
+    log: Path
+    """Where it prints what it would send."""
+    later: Callable[[float], None]
+    """Lets seconds pass for it, at once."""
 
     @property
     def address(self) -> str:
@@ -81,6 +87,8 @@ class Runner:
                 self._toml(block)
             case "python" if not file:
                 return self._program(block, after, [sys.executable], "block.py")
+            case "javascript" if "browser" in block.options:
+                self._page(block)
             case "javascript":
                 node = shutil.which("node")
                 return self._program(block, after, [node], "block.mjs") if node else after_is_output(after)
@@ -118,6 +126,12 @@ class Runner:
 
     def _command(self, block: Block, command: str, shown: str, *, may_fail: bool) -> None:
         if _CLONED.match(command):
+            return
+        if logged := _LOGGED.match(command):
+            (self._folder / logged[1]).symlink_to(self._demo.log)
+            return
+        if wait := _WAIT.match(command):
+            self._demo.later(float(wait[1]))
             return
         if _ONLY_THERE.match(command):
             script = ROOT / command.split(maxsplit=1)[0]
@@ -201,9 +215,10 @@ class Runner:
             return  # what it does is shown by the commands below it
         base = block.options.get("fragment")
         if base is not None:
-            settings.load_fragment(base, raw, self._folder.parent / "fragments", block.place)
+            folder = self._folder.parent / "fragments" / f"{block.document.stem}-{block.line}"
+            settings.load_fragment(base, raw, folder, demo="demo" in block.options)
         elif "project" in raw:
-            assert "kabinet.adapters" in raw["project"]["entry-points"], block.place
+            assert {"kabinet.adapters", "kabinet.senders"} & raw["project"]["entry-points"].keys(), block.place
         elif "format" in raw:
             settings.load_whole_mapping(self._folder / block.options["file"], block.options["adapter"])
         else:
@@ -212,6 +227,15 @@ class Runner:
     def _settings(self, file: Path, raw: Mapping[str, Any]) -> None:
         with _on_path(self._site):
             assemble(load_settings(file, flags=settings.secrets_for(raw), environment=False))
+
+    def _page(self, block: Block) -> None:
+        """Insist that it is JavaScript; `tests/browser` runs it."""
+        node = shutil.which("node")
+        if node is not None:
+            module = self._folder.parent / "page.mjs"
+            module.write_text(block.text, encoding="utf-8")
+            done = subprocess.run([node, "--check", module], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{block.place}: {done.stderr}"
 
     def _program(self, block: Block, after: Block | None, interpreter: list[str], name: str) -> bool:
         program = self._folder.parent / name

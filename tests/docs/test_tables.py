@@ -1,6 +1,7 @@
 """Tables of the documents say what the code says: nothing is left out, nothing is made up."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
@@ -16,6 +17,8 @@ from adapters.erp.onec_soap.mapping import WriteRequestTable
 from bff.cli import app
 from bff.config import CacheSettings, IdentitySettings, ShopSettings
 from bff.errors import Code, Refused
+from bff.identity.provider_settings import ProviderSettings
+from bff.identity.settings import SessionSettings, SignInSettings, StoreSettings
 from bff.mapping import WRITES
 from bff.mapping.file import FaultTable, ListTable, MappingFile, ReplyTable, StatusTable
 from bff.mapping.shapes import SHAPES, WRITE_SHAPES, Shape
@@ -27,6 +30,7 @@ from bff.web.server_settings import ServerSettings
 from tests.docs.blocks import DOCUMENTS, ROOT, in_code, tables
 
 OPERATORS = tables(ROOT / "docs/operators.md")
+SIGN_IN = tables(ROOT / "docs/sign-in/operators.md")
 INTEGRATORS = tables(ROOT / "docs/integrators.md")
 
 
@@ -46,6 +50,8 @@ def _default(about: Any) -> str:
     match about.default:
         case None | ():
             return "none"
+        case tuple():
+            return f"`{json.dumps(about.default)}`"
         case bool():
             return f"`{str(about.default).lower()}`"
     return f"`{about.default}`"
@@ -55,6 +61,10 @@ SETTINGS: Mapping[str, dict[str, str]] = {
     "`[server]`": _defaults(ServerSettings),
     "`[limits]`": _defaults(LimitSettings),
     "`[identity]`": _defaults(IdentitySettings),
+    "`[sessions]`": _defaults(SessionSettings),
+    "`[sign_in]`": _defaults(SignInSettings),
+    "`[store]`": _defaults(StoreSettings),
+    "`[providers.<name>]`": _defaults(ProviderSettings),
     "`[sections]`": _defaults(Sections),
     "`[shop]`": _defaults(ShopSettings),
     "`[cache]`": _defaults(CacheSettings),
@@ -66,7 +76,7 @@ SETTINGS: Mapping[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("heading", SETTINGS)
 def test_every_setting_is_documented_with_its_default(heading: str) -> None:
-    assert {in_code(row[0]): row[1] for row in OPERATORS[heading]} == SETTINGS[heading]
+    assert {in_code(row[0]): row[1] for row in {**SIGN_IN, **OPERATORS}[heading]} == SETTINGS[heading]
 
 
 def test_the_ages_of_every_section_are_documented() -> None:
@@ -161,7 +171,7 @@ def test_the_codes_of_refusals_are_documented() -> None:
 
 
 def _events() -> dict[str, str]:
-    """Events that the code logs, by text, with their level."""
+    """Events that the code logs, by text, with their level; "info" where they have one or another."""
     found: dict[str, str] = {}
     for file in [*(ROOT / "bff").rglob("*.py"), *(ROOT / "adapters").rglob("*.py")]:
         if "node_modules" in file.parts:
@@ -172,11 +182,14 @@ def _events() -> dict[str, str]:
                     func=ast.Attribute(value=ast.Name(id="log"), attr=level), args=[ast.Constant(value=str(event)), *_]
                 ):
                     found[event] = "error" if level == "exception" else level
+                case ast.Call(func=ast.Name(id="write"), args=[ast.Constant(value=str(event))]):
+                    found[event] = "info"
     return found
 
 
 def test_every_log_event_is_documented() -> None:
-    assert {in_code(row[0]): row[1] for row in OPERATORS["Logs"]} == _events()
+    rows = [*OPERATORS["Logs"], *SIGN_IN["Logs"], *SIGN_IN["Audit log"]]
+    assert {in_code(row[0]): row[1] for row in rows} == _events()
 
 
 def test_every_command_is_in_a_document() -> None:

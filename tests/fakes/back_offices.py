@@ -8,6 +8,7 @@ from typing import Any
 from bff.domain import (
     BonusAccount,
     BonusExpirations,
+    Contact,
     CurrencyCode,
     CustomerId,
     FavoriteList,
@@ -23,8 +24,10 @@ from bff.domain import (
     Product,
     ProductId,
     Profile,
+    Registration,
 )
 from bff.plugins import Adapter, BackOfficeSettings, GuardSettings
+from tests.patience import PATIENT
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -91,9 +94,9 @@ def offers(*ids: str, customer: str | None = None, rejected: int = 0) -> OfferLi
 
 
 def one_call_at_a_time() -> BackOfficeSettings:
-    """Settings by which what comes in one turn is one call, and what fails is not tried again."""
+    """Settings by which what comes in one turn is one call, and what fails is not tried again. They are patient."""
     guard = GuardSettings(retry_share=0)
-    return BackOfficeSettings(adapter="fake", address="https://back-office.invalid", pool=1, guard=guard)
+    return BackOfficeSettings(adapter="fake", address="https://back-office.invalid", pool=1, guard=guard, **PATIENT)
 
 
 Reply = Callable[[Sequence[Any]], Any]
@@ -163,6 +166,14 @@ class FakeBackOffice:
     async def personal_offers(self, customers: Sequence[CustomerId]) -> Mapping[CustomerId, OfferList]:
         """See `bff.ports`."""
         return await self._answer("personal_offers", customers)  # type: ignore[no-any-return]  # as above
+
+    async def find(self, contacts: Sequence[Contact]) -> Mapping[Contact, CustomerId]:
+        """See `bff.ports`."""
+        return await self._answer("find", contacts)  # type: ignore[no-any-return]  # as above
+
+    async def register(self, registration: Registration) -> CustomerId:
+        """See `bff.ports`."""
+        return await self._answer("register", [registration])  # type: ignore[no-any-return]  # as above
 
     async def check(self) -> str:
         """Say that it is there."""
