@@ -160,9 +160,7 @@ class _Finish:
         forwarded = request.headers.get("x-forwarded-for")
         client = request.client.host if request.client else None
         network = self._networks.of(client, forwarded.encode("latin-1") if forwarded else None)
-        # An address of the network stands for all of it: see `SignIn`.
-        address = network.name.partition("/")[0]
-        outcome = await self._sign_in.sign_in_by_provider(subject, address, Mode.COOKIE)
+        outcome = await self._sign_in.sign_in_by_provider(subject, network.name, Mode.COOKIE)
         if isinstance(outcome, Session):
             return SignedIn((cookie_of(outcome) or "",))
         return SignedIn(parameters={REGISTRATION: outcome.ticket})

@@ -111,6 +111,7 @@ def _welcome(port: int, offices: DemoOffices) -> str:
         "What was asked for lately is kept, so a broken office's sections stay for a while, older ones with",
         '"stale": true (bonuses: 30 seconds as they are, stale for up to 5 minutes). Who has not been asked for yet',
         "is not kept. A token for another customer: kabinet token --customer c-1003",
+        "Codes to sign in with are not sent to anybody: they are printed here.",
     ]
     if not (BUILD / "graphiql.js").is_file():
         lines += ["", "GraphiQL's own build is absent, so its page needs a CDN; scripts/graphiql builds it."]

@@ -72,11 +72,6 @@ class Context:
             raise NotSupported("customers do not sign in here; see [sessions]")
         return self.services.sign_in
 
-    @property
-    def address(self) -> str:
-        """An address of the network that the request comes from: it stands for all of it, as signing in counts."""
-        return self.network.partition("/")[0]
-
     def require_fresh_second_factor(self) -> None:
         """For mutations that matter. Raises `SecondFactorRequired` where the customer has not just confirmed."""
         if self.known.strength is not Strength.FRESH_SECOND_FACTOR:

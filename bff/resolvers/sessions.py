@@ -29,7 +29,7 @@ async def request_code(context: Context, kind: ContactKind, text: str) -> CodeSe
         contact = context.sign_in.read_contact(kind, text)
     except BadField as error:
         return invalid(error, "contact")
-    outcome = await context.sign_in.request_code(contact, context.address, context.language)
+    outcome = await context.sign_in.request_code(contact, context.network, context.language)
     return limited(outcome) if isinstance(outcome, RateLimited) else outcome
 
 
@@ -39,7 +39,7 @@ async def sign_in(context: Context, kind: ContactKind, text: str, code: str, mod
         contact = context.sign_in.read_contact(kind, text)
     except BadField as error:
         return invalid(error, "contact")
-    outcome = await context.sign_in.sign_in(contact, code, context.address, mode)
+    outcome = await context.sign_in.sign_in(contact, code, context.network, mode)
     if isinstance(outcome, Session | RegistrationNeeded):
         return _entered(context, outcome)
     return limited(outcome) if isinstance(outcome, RateLimited) else refused("code")
@@ -48,7 +48,7 @@ async def sign_in(context: Context, kind: ContactKind, text: str, code: str, mod
 async def register(context: Context, ticket: str, first_name: str, last_name: str | None, mode: Mode) -> Entered:
     """Make a customer of who has a ticket."""
     try:
-        outcome = await context.sign_in.register(ticket, first_name, last_name, context.address, mode)
+        outcome = await context.sign_in.register(ticket, first_name, last_name, context.network, mode)
     except BadField as error:
         return invalid(error)
     return refused("ticket") if isinstance(outcome, Refused) else _entered(context, outcome)
@@ -69,13 +69,13 @@ async def sign_out(context: Context, *, everywhere: bool) -> None:
 
 async def request_second_factor(context: Context) -> CodeSent | UserError:
     """Send a code to where the session's first one went."""
-    outcome = await context.sign_in.request_second_factor(context.known, context.address, context.language)
+    outcome = await context.sign_in.request_second_factor(context.known, context.network, context.language)
     return limited(outcome) if isinstance(outcome, RateLimited) else outcome
 
 
 async def confirm_second_factor(context: Context, code: str) -> Confirmed | UserError:
     """Make the second factor fresh."""
-    outcome = await context.sign_in.confirm_second_factor(context.known, code, context.address)
+    outcome = await context.sign_in.confirm_second_factor(context.known, code, context.network)
     if isinstance(outcome, RateLimited):
         return limited(outcome)
     return refused("code") if isinstance(outcome, Refused) else outcome

@@ -1,20 +1,19 @@
 """GraphiQL in a real Chromium, with the network closed to all but the service."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bff.app import assemble
 from bff.demo.launch import demo_offices
 from bff.demo.run import demo_headers, demo_settings, serving
 from bff.web.graphiql_page import BUILD
-from tests.patience import PATIENCE_SECONDS, patient
+from tests.browser.chromium import chromium, require
+from tests.patience import patient
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCREENSHOT = os.environ.get("KABINET_SCREENSHOT")
 """Where `scripts/screenshot` wants the README's picture."""
 
@@ -23,19 +22,10 @@ RESPONSE = "__MONACO.editor.getModels().find(model => model.uri.path.endsWith('r
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _needs() -> None:
-    missing = [
-        *([] if CHROMIUM else ["Chromium"]),
-        *([] if (BUILD / "graphiql.js").is_file() else ["our GraphiQL build (scripts/graphiql, needs npm)"]),
-    ]
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"CI must have {' and '.join(missing)}")
-    if missing:
-        pytest.skip(f"there is no {' and no '.join(missing)}")
+    require([] if (BUILD / "graphiql.js").is_file() else ["our GraphiQL build (scripts/graphiql, needs npm)"])
 
 
 @pytest.fixture(scope="module")
@@ -49,22 +39,8 @@ def address() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(_needs: None) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-                # Whatever asks for another host finds none.
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -53,20 +53,7 @@ def clock() -> Ahead:
 
 
 @pytest.fixture(scope="session")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The demo's log as far as documents need it: codes. The demo is part of this process, whose log is the tests'."""
-    file = tmp_path_factory.mktemp("log") / "demo.log"
-    with file.open("w", encoding="utf-8") as opened, pytest.MonkeyPatch.context() as patch:
-        to_file = structlog.wrap_logger(
-            structlog.PrintLogger(opened), processors=[structlog.dev.ConsoleRenderer(colors=False)]
-        )
-        patch.setattr(adapters.messages.log.sender, "log", to_file)
-        yield file
-
-
-@pytest.fixture(scope="session")
-def running(_state: None, clock: Ahead, printed: Path) -> Iterator[tuple[DemoOffices, int]]:
-    assert printed.is_file()
+def running(_state: None, clock: Ahead) -> Iterator[tuple[DemoOffices, int]]:
     with (
         demo_offices(today=TODAY) as offices,
         serving(assemble(demo_settings(offices, over=OVER), clock=clock)) as address,
@@ -79,6 +66,18 @@ def kabinet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a `kabinet` that starts at once."""
     with warm_kabinet(tmp_path_factory.mktemp("warm")) as folder:
         yield folder
+
+
+@pytest.fixture
+def printed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The demo's log as far as documents need it: codes. The demo is part of this process, whose log is the tests'."""
+    file = tmp_path_factory.mktemp("log") / "demo.log"
+    with file.open("w", encoding="utf-8") as opened:
+        to_file = structlog.wrap_logger(
+            structlog.PrintLogger(opened), processors=[structlog.dev.ConsoleRenderer(colors=False)]
+        )
+        monkeypatch.setattr(adapters.messages.log.sender, "log", to_file)
+        yield file
 
 
 @pytest.fixture

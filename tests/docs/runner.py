@@ -229,7 +229,8 @@ class Runner:
             assemble(load_settings(file, flags=settings.secrets_for(raw), environment=False))
 
     def _page(self, block: Block) -> None:
-        """Insist that it is JavaScript; `tests/browser` runs it."""
+        """Insist that it is JavaScript; `tests/browser/site.py` serves it to a browser."""
+        assert block.document == ROOT / "docs/sign-in/front-end.md", f"{block.place}: no browser gets this"
         node = shutil.which("node")
         if node is not None:
             module = self._folder.parent / "page.mjs"
