@@ -29,7 +29,6 @@ def identity_of(loaded: LoadedSettings) -> IdentitySettings:
     return loaded.settings.identity
 
 
-
 @pytest.fixture(autouse=True)
 def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
