@@ -29,7 +29,11 @@ class Ended(Enum):
 
 
 class Audit:
-    """Writes the audit log. Each line has `log="audit"`, by which it is told from others."""
+    """
+    Writes the audit log. Each line has `log="audit"`, by which it is told from others.
+
+    One more kind of line comes from `bff.sources`, where it is found: "integrity violation".
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -70,10 +74,6 @@ class Audit:
     def staff_read(self, staff: CustomerId, customer: CustomerId, what: str) -> None:
         """Somebody of the staff looked at a customer's data. `what` is a field's name, never a value."""
         log.info("staff read", **self._who(staff=staff, customer=customer), what=what)
-
-    def integrity_alarm(self, what: str, customer: CustomerId | None = None) -> None:
-        """Somebody would have seen another's data, and was not shown it. `what` says where, never a value."""
-        log.error("integrity alarm", **self._who(customer=customer), what=what)
 
     def _who(self, **named: str | Contact | None) -> dict[str, Any]:
         hashes = {name: self._hash(name, value) for name, value in named.items() if value is not None}

@@ -141,9 +141,9 @@ class Fetcher(Generic[K, V]):
             outcomes = await self._guard.call(ask, searching=searching)
         except BackOfficeError as error:
             if isinstance(error, IntegrityViolation):
-                # No traceback: its frames hold the answer.
+                # No traceback: its frames hold the answer. It belongs into the audit log: see `bff.identity.audit`.
                 log.error(  # noqa: TRY400
-                    "integrity violation", back_office=self.back_office, read=self.name, error=str(error)
+                    "integrity violation", log="audit", back_office=self.back_office, read=self.name, error=str(error)
                 )
             self._outages.failed(self.back_office, self.name, error)
             return error

@@ -113,9 +113,9 @@ class Write(Generic[A, V]):
         except BackOfficeError as error:
             error.outcome_unknown = begun and isinstance(error, MAY_HAVE_HAPPENED)
             if isinstance(error, IntegrityViolation):
-                # No traceback: its frames hold the answer.
+                # No traceback: its frames hold the answer. It belongs into the audit log: see `bff.identity.audit`.
                 log.error(  # noqa: TRY400
-                    "integrity violation", back_office=self.back_office, read=self.name, error=str(error)
+                    "integrity violation", log="audit", back_office=self.back_office, read=self.name, error=str(error)
                 )
             elif error.outcome_unknown:
                 log.warning("outcome unknown", back_office=self.back_office, write=self.name, code=error.code.value)

@@ -167,9 +167,6 @@ class GraphQLEndpoint:
             result = await cast("Any", result)
         answer, errors = _answer(result, context, wishes.language)
         codes = sorted({entry["extensions"]["code"] for entry in errors})
-        if Code.INTEGRITY.value in codes:
-            customer = context.principal.customer if context.principal else None
-            self._services.audit.integrity_alarm("a section of the dashboard", customer)
         about = {"known": operation.is_known} if self._operations.has_known else {}
         log = self._log
         log.info(
