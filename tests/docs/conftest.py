@@ -25,7 +25,7 @@ LIMITS_MS = 5_000
 OVER = patient(server={"dashboard_ms": LIMITS_MS}, back_offices={name: {"timeout_ms": LIMITS_MS} for name in OFFICES})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The demo's signing secret: not the one of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
@@ -47,12 +47,12 @@ class Ahead:
         self.by += timedelta(seconds=seconds)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clock() -> Ahead:
     return Ahead()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(_state: None, clock: Ahead) -> Iterator[tuple[DemoOffices, int]]:
     with (
         demo_offices(today=TODAY) as offices,
@@ -61,7 +61,7 @@ def running(_state: None, clock: Ahead) -> Iterator[tuple[DemoOffices, int]]:
         yield offices, int(address.rpartition(":")[2])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kabinet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a `kabinet` that starts at once."""
     with warm_kabinet(tmp_path_factory.mktemp("warm")) as folder:

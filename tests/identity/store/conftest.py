@@ -1,12 +1,13 @@
 """Stores of both sorts for one suite; the file and the servers behind them are real."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bff.identity.store import SqliteStore, Store
 from bff.sources import redis_url
+from tests.identity.store import files
 from tests.identity.store.rival import PATIENCE_SECONDS, make_store
 from tests.sources.conftest import (
     Watch,
@@ -20,6 +21,14 @@ from tests.sources.conftest import (
 from tests.sources.redis_server import RedisServer
 
 __all__ = ["cluster", "common_cluster", "common_server", "own_server", "server", "watch"]
+
+
+@pytest.fixture(autouse=True)
+def _others_threads() -> Iterator[None]:
+    files.OTHERS |= files.threads()
+    yield
+    files.OTHERS.clear()
+
 
 MakeSqlite = Callable[..., Awaitable[SqliteStore]]
 

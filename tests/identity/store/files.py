@@ -12,9 +12,13 @@ def other(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
 
 
-def threads() -> list[str]:
-    """The stores' threads that live."""
-    return [thread.name for thread in threading.enumerate() if thread.name == "kabinet-store"]
+OTHERS: set[threading.Thread] = set()
+"""Threads of stores that lived before the test began: services that other tests keep running have some."""
+
+
+def threads() -> set[threading.Thread]:
+    """The threads that live of stores which the test has opened."""
+    return {thread for thread in threading.enumerate() if thread.name == "kabinet-store"} - OTHERS
 
 
 def rights(path: Path) -> int:

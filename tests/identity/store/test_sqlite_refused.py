@@ -27,7 +27,7 @@ async def test_a_file_that_is_not_sqlite_is_left_alone(path: Path, make_sqlite: 
         await make_sqlite()
     assert "s3cret" not in str(caught.value)
     assert content(path) == junk
-    assert threads() == []
+    assert threads() == set()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_a_folder_that_is_not_there(tmp_path: Path, make_sqlite: MakeSqlit
         await make_sqlite(tmp_path / "missing" / "kabinet.sqlite")
     with pytest.raises(StoreUnavailable, match=r"unable to open database file\. Does its folder exist"):
         await make_sqlite(tmp_path)
-    assert threads() == []
+    assert threads() == set()
 
 
 @pytest.fixture

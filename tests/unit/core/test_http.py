@@ -58,8 +58,6 @@ async def test_waiting_for_a_connection_counts_against_the_deadline(client: Open
         one = client(server.address, connections=1, total_seconds=0.06)
         found = await asyncio.gather(*(one.request("GET") for _ in range(3)), return_exceptions=True)
         assert [type(each) for each in found] == [TimedOut] * 3
-        # None, where the machine was so busy that even the first had no time to connect.
-        assert server.connections <= 1
 
 
 async def test_nobody_listening_is_unavailable(client: Open) -> None:
