@@ -23,7 +23,7 @@ from bff.plugins import Adapter
 LATENCY_MS = {"erp": 80, "loyalty": 40, "cms": 20}
 
 ROOM = {f"KABINET__BACK_OFFICES__{name}__POOL": 32 for name in ("ERP", "LOYALTY", "CMS")}
-"""RetailCRM takes four calls of 40 ms a dashboard: at 50 a second they fill a pool of 8, and it would be what is timed."""
+"""RetailCRM takes four calls of 40 ms a dashboard: at 50 a second they fill a pool of 8, and that would be timed."""
 
 QUERY = """{ dashboard {
   profile { displayName } lastOrder { number status total { amount } }
