@@ -8,13 +8,12 @@ import structlog
 
 from bff.domain.clock import Clock
 from bff.errors import (
-    AdapterBroken,
     BackOfficeError,
     IntegrityViolation,
-    TimedOut,
     Unknown,
 )
 from bff.ports import Batch
+from bff.sources.adapter_call import call_adapter, note_violation
 from bff.sources.answer import Answer
 from bff.sources.guard import MAY_BE_ONE_KEYS_FAULT, Guard
 from bff.sources.outage import OutageLog
@@ -115,36 +114,18 @@ class Fetcher(Generic[K, V]):
         """One guarded call: outcomes by key, or why it failed as a whole."""
 
         async def ask() -> dict[K, Outcome[V]]:
-            try:
-                found = await self._ask(keys)
-                if self._owned:
-                    self._check_owners(keys, found)
-                as_of = self._clock()
-                return {key: self._outcome(found, key, as_of) for key in keys}
-            except BackOfficeError as error:
-                error.back_office = error.back_office or self.back_office
-                raise
-            except (Exception, asyncio.CancelledError) as error:
-                # A cancellation that is not ours came out of a task of the adapter's own: passed on, it would leave
-                # all who wait for this call hanging.
-                task = asyncio.current_task()
-                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-                    raise
-                if isinstance(error, TimeoutError):
-                    raise TimedOut("the adapter gave up waiting", back_office=self.back_office) from None
-                # An adapter's mistake costs its section, not the dashboard.
-                log.exception("adapter broken", back_office=self.back_office, read=self.name)
-                message = f"the adapter raised {type(error).__name__}"
-                raise AdapterBroken(message, back_office=self.back_office) from None
+            found = await self._ask(keys)
+            if self._owned:
+                self._check_owners(keys, found)
+            as_of = self._clock()
+            return {key: self._outcome(found, key, as_of) for key in keys}
 
         try:
-            outcomes = await self._guard.call(ask, searching=searching)
+            outcomes = await self._guard.call(
+                lambda: call_adapter(ask, back_office=self.back_office, read=self.name), searching=searching
+            )
         except BackOfficeError as error:
-            if isinstance(error, IntegrityViolation):
-                # No traceback: its frames hold the answer. It belongs into the audit log: see `bff.identity.audit`.
-                log.error(  # noqa: TRY400
-                    "integrity violation", log="audit", back_office=self.back_office, read=self.name, error=str(error)
-                )
+            note_violation(error, back_office=self.back_office, read=self.name)
             self._outages.failed(self.back_office, self.name, error)
             return error
         self._outages.answered(self.back_office, self.name)

@@ -19,6 +19,7 @@ from bff.errors import (
     Unavailable,
     Upstream,
 )
+from bff.sources.adapter_call import call_adapter, note_violation
 from bff.sources.guard import Guard
 from bff.sources.outage import OutageLog
 
@@ -106,18 +107,16 @@ class Write(Generic[A, V]):
         async def do() -> V:
             nonlocal begun
             begun = True
-            return await self._attempt(argument)
+            return await call_adapter(
+                lambda: self._do(argument), back_office=self.back_office, read=self.name, refusals=(KabinetError,)
+            )
 
         try:
             value = await self._guard.call(do, once=True)
         except BackOfficeError as error:
             error.outcome_unknown = begun and isinstance(error, MAY_HAVE_HAPPENED)
-            if isinstance(error, IntegrityViolation):
-                # No traceback: its frames hold the answer. It belongs into the audit log: see `bff.identity.audit`.
-                log.error(  # noqa: TRY400
-                    "integrity violation", log="audit", back_office=self.back_office, read=self.name, error=str(error)
-                )
-            elif error.outcome_unknown:
+            note_violation(error, back_office=self.back_office, read=self.name)
+            if error.outcome_unknown and not isinstance(error, IntegrityViolation):
                 log.warning("outcome unknown", back_office=self.back_office, write=self.name, code=error.code.value)
             self._outages.failed(self.back_office, self.name, error)
             return error
@@ -125,24 +124,6 @@ class Write(Generic[A, V]):
             return error
         self._outages.answered(self.back_office, self.name)
         return value
-
-    async def _attempt(self, argument: A) -> V:
-        try:
-            return await self._do(argument)
-        except BackOfficeError as error:
-            error.back_office = error.back_office or self.back_office
-            raise
-        except KabinetError:
-            raise
-        except (Exception, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-                raise
-            if isinstance(error, TimeoutError):
-                raise TimedOut("the adapter gave up waiting", back_office=self.back_office) from None
-            log.exception("adapter broken", back_office=self.back_office, read=self.name)
-            message = f"the adapter raised {type(error).__name__}"
-            raise AdapterBroken(message, back_office=self.back_office) from None
 
     def _landed(self, key: Hashable, _: asyncio.Task[V | KabinetError]) -> None:
         del self._under_way[key]
