@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,31 +47,30 @@ def cabinet(
         **{f"KABINET__BACK_OFFICES__{office.name.upper()}__ADDRESS": office.service for office in offices},
         **{name: str(value) for name, value in (settings or {}).items()},
     }
-    with tempfile.TemporaryFile("w+") as log:
+    # A log in a file, as an operator has one: what reads a pipe would be woken for every line.
+    with tempfile.NamedTemporaryFile("w+") as log:
         os.sched_setaffinity(0, service_core)  # inherited by the child
         process = subprocess.Popen(
             [sys.executable, "-m", module, "serve", "--port", "0", "--config", str(SHOP / "shop" / "kabinet.toml")],
             env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=log,
         )
         os.sched_setaffinity(0, other_cores)
-        assert process.stderr is not None
         try:
-            for line in process.stderr:
-                log.write(line)
-                if found := re.search(r"kabinet serves (http://\S+)/graphql", line):
-                    break
-            else:
-                log.seek(0)
-                raise RuntimeError(log.read())
-            # What it logs from here on nobody reads: a full pipe would stop it.
-            drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
-            yield found[1]
+            yield _address(process, Path(log.name))
         finally:
             process.terminate()
             process.wait(timeout=30)
-        drain.wait()
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Where it serves, as soon as it says so."""
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        if found := re.search(r"kabinet serves (http://\S+)/graphql", log.read_text()):
+            return found[1]
+        time.sleep(0.02)
+    raise RuntimeError(log.read_text())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ other section with it.
 from asyncio import Future, Task, create_task, gather, get_running_loop, shield, sleep, wait
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from aiodataloader import DataLoader
@@ -46,15 +47,16 @@ class Loader(Generic[K, V]):
     """One read, within one request."""
 
     def __init__(self, read: Read[K, V], started: float, seconds: float) -> None:
-        self._read = read
-        self._deadline = started + seconds
         self._after: set[Loader[Any, Any]] = set()
         self._wait_until = started + seconds / 2
         self._gate: Task[None] | None = None
         self._asked = 0
         self.under_way: set[Future[Answer[V]]] = set()
         """What has been asked for and has not come."""
-        self._loader: DataLoader[K, Answer[V]] = DataLoader(batch_load_fn=self._batch)
+        # The batch knows nothing of this object: else both would live, and every answer with them, until the garbage
+        # collector comes by.
+        batch = partial(_batch, read, started + seconds)
+        self._loader: DataLoader[K, Answer[V]] = DataLoader(batch_load_fn=batch, get_cache_key=_same)
 
     def follow(self, loader: "Loader[Any, Any]") -> None:
         """Wait for what that loader has under way: its answers will bring keys for this one."""
@@ -102,12 +104,17 @@ class Loader(Generic[K, V]):
                 raise outcome
         return dict(zip(keys, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
 
-    async def _batch(self, keys: list[K]) -> list[Any]:
-        if get_running_loop().time() >= self._deadline:
-            late = TimedOut("the request's time was up before the call", back_office=self._read.back_office)
-            return [late] * len(keys)
-        found = await self._read(keys, deadline=self._deadline)
-        return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
+
+def _same(key: K) -> K:
+    return key
+
+
+async def _batch(read: Read[K, V], deadline: float, keys: list[K]) -> list[Any]:
+    if get_running_loop().time() >= deadline:
+        late = TimedOut("the request's time was up before the call", back_office=read.back_office)
+        return [late] * len(keys)
+    found = await read(keys, deadline=deadline)
+    return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,8 @@ class Erp:
 
     async def _in_turn(self, session: Session, call: Call | BadCall | None, wrong_owner: bool) -> Response:
         async with self._sessions.turn(session):
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
             if call is None:
                 return Response()  # nothing but the header: to start or to finish a session
             if isinstance(call, BadCall):
@@ -154,7 +156,8 @@ class Erp:
             except BadCall as error:
                 return soap.fault(error.version, error.reason, is_client=True)
             # Always given up once, so that calls side by side are side by side even when they cost nothing.
-            await asyncio.sleep((self._call_ms + self._key_ms * keys) / 1000)
+            until = begun + (self._call_ms + self._key_ms * keys) / 1000
+            await asyncio.sleep(max(until - loop.time(), 0))
             return soap.answer(call.version, call.operation, content)
 
     def _customers(self, call: Call, wrong_owner: bool) -> tuple[int, str]:

@@ -1,23 +1,27 @@
 """
 Calls shared between requests: keys of one port method, whoever asks for them, become one call.
 
-A back office has a fixed number of slots: calls that may be in flight at once. While one is free, what waits goes at
-once; while all are busy, keys collect. A call then takes its share and no more: all keys that are outstanding, divided
-by all slots. One call with everything would leave the other slots idle and make everybody wait for the longest call;
-calls of one key would spend the slots on the fixed cost of a call. What one request asks for together is never parted
-for that: the products of a page come in one call.
+A back office has a fixed number of slots: calls that may be in flight at once. While there are slots enough for a key
+each, what waits goes at once; while all are busy, keys collect. A call then takes its share and no more: all keys that
+are outstanding, divided by all slots. One call with everything would leave the other slots idle and make everybody wait
+for the longest call; calls of one key would spend the slots on the fixed cost of a call. What one request asks for
+together is never parted for that: the products of a page come in one call.
 
-Nobody pays for a timer. Keys that are already under way are joined, not asked for again. A caller who leaves harms
-nobody: what is under way goes on, what still waits for nobody is taken out.
+A slot that comes free does not leave with half of its share while requests that will fill it are being read: it waits
+until the loop has had nothing new for a few turns. Nobody pays for a timer: a loop that has nothing to do turns twenty
+times in a tenth of a millisecond, and one that has much to do could not send the call any sooner than that.
+
+Keys that are already under way are joined, not asked for again. A caller who leaves harms nobody: what is under way
+goes on, what still waits for nobody is taken out.
 """
 
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -29,14 +33,51 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
+GATHERING_TURNS: Final = 20
+"""Turns of the loop without a new key, after which a slot takes what there is: from the bytes of a request to its keys
+are about ten."""
+
+GATHERING_SHARE: Final = 0.2
+"""How long a slot waits at the most, as a part of what the last call took."""
+
+
+@dataclass(slots=True, eq=False)
+class _Party:
+    """A caller, and how many of their keys have not come yet."""
+
+    done: asyncio.Future[None]
+    missing: int = 0
+
+    def landed(self) -> None:
+        """One of them has."""
+        self.missing -= 1
+        if not self.missing:
+            self.end()
+
+    def end(self) -> None:
+        """They go on with what there is."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 @dataclass(slots=True, eq=False)
 class _Flight(Generic[R]):
     """One key that has been asked for, and those who wait for it."""
 
-    future: asyncio.Future[R | BackOfficeError]
-    waiters: int = 0
+    outcome: R | BackOfficeError | None = None
+    parties: list[_Party] = field(default_factory=list)
     group: int = 0
     """What it was asked for together with."""
+
+    def land(self, outcome: R | BackOfficeError) -> None:
+        """It has come."""
+        self.outcome = outcome
+        for party in self.parties:
+            party.landed()
+
+
+Flights: TypeAlias = dict[K, _Flight[R]]
+"""The keys of one call."""
 
 
 class Slots:
@@ -52,6 +93,7 @@ class Slots:
         self.closed = False
         self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
+        self._patience = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, lane: "Lane[Any, Any]") -> None:
@@ -59,30 +101,52 @@ class Slots:
         self._lanes.append(lane)
 
     def schedule(self) -> None:
-        """Fill free slots at the end of this turn of the loop: what one burst brings goes together."""
+        """Fill free slots at the end of this turn of the loop, or as soon as what comes in has come in."""
         if self.free and self.waiting and not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._fill)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._gather, loop, loop.time() + self._patience, self.waiting, 0)
 
-    def _fill(self) -> None:
-        self._scheduled = False
+    @property
+    def _share(self) -> int:
+        """Keys for each call."""
+        return -(-(self.waiting + self.under_way) // self.calls)
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, until: float, waiting: int, quiet: int) -> None:
+        """Wait for a whole share, as long as new keys come."""
+        share = self._share
+        quiet = quiet + 1 if self.waiting == waiting else 0
+        if (
+            share <= 1
+            or quiet >= GATHERING_TURNS
+            or any(len(lane.waiting) >= share for lane in self._lanes)
+            or loop.time() >= until
+        ):
+            self._scheduled = False
+            self._fill(loop)
+        else:
+            loop.call_soon(self._gather, loop, until, self.waiting, quiet)
+
+    def _fill(self, loop: asyncio.AbstractEventLoop) -> None:
         while self.free and self.waiting:
             lane = next(lane for lane in self._lanes if lane.waiting)
             # The next lane's turn: one that always has keys waiting must not starve the others.
             self._lanes.remove(lane)
             self._lanes.append(lane)
-            share = -(-(self.waiting + self.under_way) // self.calls)
-            keys = lane.take(share)
+            flights = lane.take(self._share)
             self.free -= 1
-            task = asyncio.get_running_loop().create_task(lane.run(keys))
+            task = loop.create_task(lane.run(flights))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._done, lane, keys))
+            task.add_done_callback(partial(self._done, lane, flights, loop.time()))
 
-    def _done(self, lane: "Lane[Any, Any]", keys: Sequence[Any], task: asyncio.Task[None]) -> None:
+    def _done(
+        self, lane: "Lane[Any, Any]", flights: "Flights[Any, Any]", began: float, task: asyncio.Task[None]
+    ) -> None:
         self._tasks.discard(task)
         self.free += 1
+        self._patience = (asyncio.get_running_loop().time() - began) * GATHERING_SHARE
         # Here and not in the call's own task: one that is cancelled before its first step runs none of its lines.
-        lane.land(keys, None if task.cancelled() else task.exception())
+        lane.land(flights, None if task.cancelled() else task.exception())
         self.schedule()
 
     async def close(self) -> None:
@@ -123,57 +187,63 @@ class Lane(Generic[K, R]):
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
+        loop = asyncio.get_running_loop()
         late = TimedOut("no answer before the deadline", back_office=self._slots.back_office)
-        left = deadline - asyncio.get_running_loop().time()
-        if left <= 0:
+        if loop.time() >= deadline:
             return dict.fromkeys(keys, late)
         found: dict[K, R | BackOfficeError] = {}
         boarded: dict[K, _Flight[R]] = {}
         new: list[K] = []
+        party = _Party(loop.create_future())
         for key in dict.fromkeys(keys):
             flight = self._board(key, new)
             if isinstance(flight, BackOfficeError):
                 found[key] = flight
             else:
                 boarded[key] = flight
-                flight.waiters += 1
+                flight.parties.append(party)
+                party.missing += 1
         self._group(new)
         self._slots.schedule()
-        try:
-            if boarded:
-                # This leaves the futures alone when it is cancelled or late: others may wait for them.
-                await asyncio.wait([flight.future for flight in boarded.values()], timeout=left)
-        finally:
-            for key, flight in boarded.items():
-                flight.waiters -= 1
-                if not flight.waiters:
-                    self._leave(key, flight)
+        if boarded:
+            end = loop.call_at(deadline, party.end)
+            try:
+                await party.done
+            finally:
+                end.cancel()
+                for key, flight in boarded.items():
+                    if flight.outcome is None:
+                        flight.parties.remove(party)
+                        if not flight.parties:
+                            self._leave(key, flight)
         for key, flight in boarded.items():
-            found[key] = flight.future.result() if flight.future.done() else late
+            found[key] = late if flight.outcome is None else flight.outcome
         return found
 
-    def take(self, share: int) -> list[K]:
+    def take(self, share: int) -> Flights[K, R]:
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
-        keys: list[K] = []
-        while self._groups and len(keys) < share:
+        flights: Flights[K, R] = {}
+        while self._groups and len(flights) < share:
             number, group = next(iter(self._groups.items()))
-            if keys and len(keys) + len(group) > self.batch:
+            if flights and len(flights) + len(group) > self.batch:
                 break
             del self._groups[number]
-            keys += group
-        for key in keys:
-            self._under_way[key] = self.waiting.pop(key)
-        self._slots.waiting -= len(keys)
-        self._slots.under_way += len(keys)
-        return keys
+            for key in group:
+                flights[key] = self._under_way[key] = self.waiting.pop(key)
+        self._slots.waiting -= len(flights)
+        self._slots.under_way += len(flights)
+        return flights
 
-    async def run(self, keys: Sequence[K]) -> None:
+    async def run(self, flights: Flights[K, R]) -> None:
         """Make the call, and tell everybody."""
-        outcomes = await self._ask(keys)
-        for key in keys:
-            self._under_way[key].future.set_result(outcomes[key])
+        outcomes = await self._ask(list(flights))
+        for key, flight in flights.items():
+            # Before anybody hears of it: who asks again then, asks anew.
+            outcome = outcomes[key]
+            del self._under_way[key]
+            flight.land(outcome)
 
-    def land(self, keys: Sequence[K], error: BaseException | None) -> None:
+    def land(self, flights: Flights[K, R], error: BaseException | None) -> None:
         """
         The call is over; `error` is what came out of it. Whoever has got nothing gets an error.
 
@@ -185,17 +255,17 @@ class Lane(Generic[K, R]):
         if error is not None:
             log.error("call broken", back_office=where, exc_info=error)
             failure = AdapterBroken(f"the call ended with {type(error).__name__}", back_office=where)
-        for key in keys:
-            flight = self._under_way.pop(key)
-            if not flight.future.done():
-                flight.future.set_result(failure)
-        self._slots.under_way -= len(keys)
+        for key, flight in flights.items():
+            if self._under_way.get(key) is flight:
+                del self._under_way[key]
+                flight.land(failure)
+        self._slots.under_way -= len(flights)
 
     def give_up(self) -> None:
         """Nothing that waits will be asked for any more."""
         stopping = self._stopping()
         for flight in self.waiting.values():
-            flight.future.set_result(stopping)
+            flight.land(stopping)
         self._slots.waiting -= len(self.waiting)
         self.waiting.clear()
         self._groups.clear()
@@ -211,7 +281,7 @@ class Lane(Generic[K, R]):
             return refusal
         if self._slots.waiting >= self._slots.queue:
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
-        flight = self.waiting[key] = _Flight(asyncio.get_running_loop().create_future())
+        flight = self.waiting[key] = _Flight()
         self._slots.waiting += 1
         new.append(key)
         return flight

@@ -1,7 +1,8 @@
 """Calls shared between requests: who goes with whom, who joins, and who has how many slots."""
 
+from bff.sources.sharing import GATHERING_SHARE, GATHERING_TURNS
 from tests.sources.shared_calls import Desk, good
-from tests.sources.virtual_time import in_virtual_time, now, turns
+from tests.sources.virtual_time import in_virtual_time, now, turns, work
 
 
 @in_virtual_time
@@ -52,6 +53,58 @@ async def test_what_collected_while_all_was_busy_is_spread_too() -> None:
     assert [len(call) for call in desk.office.calls[4:]] == [8] * 4
     await desk.office.answer(4)
     assert all(task.done() for task in (*busy, *tasks))
+    assert desk.idle()
+
+
+async def busy_desk(seconds: float = 1.0) -> Desk:
+    """Two slots: one with four keys under way, one just free again after so long a call."""
+    desk = Desk(calls=2)
+    for number in range(8):
+        desk.start(number)
+    await turns()
+    assert [len(call) for call in desk.office.calls] == [4, 4]
+    work(seconds)
+    await desk.office.answer()
+    return desk
+
+
+@in_virtual_time
+async def test_a_slot_waits_for_its_share_while_requests_come_in() -> None:
+    desk = await busy_desk()
+    for key in "abcd":
+        desk.start(key)
+        await turns(GATHERING_TURNS // 2)
+    assert desk.office.calls[2:] == [["a", "b", "c", "d"]]
+    await desk.office.answer(2)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_a_slot_goes_with_what_there_is_when_nothing_more_comes() -> None:
+    desk = await busy_desk()
+    desk.start("a")
+    desk.start("b")
+    await turns(GATHERING_TURNS // 2)
+    assert len(desk.office.calls) == 2
+    await turns(GATHERING_TURNS)
+    assert desk.office.calls[2:] == [["a", "b"]]
+    assert now() == 1.0
+    await desk.office.answer(2)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_a_slot_waits_no_longer_than_a_part_of_a_call() -> None:
+    desk = await busy_desk(1.0)
+    desk.start("a")
+    await turns(2)
+    desk.start("b")
+    await turns(2)
+    assert len(desk.office.calls) == 2
+    work(GATHERING_SHARE)
+    await turns(2)
+    assert desk.office.calls[2:] == [["a", "b"]]
+    await desk.office.answer(2)
     assert desk.idle()
 
 

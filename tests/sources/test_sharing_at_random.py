@@ -84,8 +84,8 @@ class SharingMachine(RuleBasedStateMachine):
             assert sorted(key for group in lane._groups.values() for key in group) == sorted(lane.waiting)
             assert not any(len(group) > BATCH or not group for group in lane._groups.values())
             flights = [*lane.waiting.values(), *lane._under_way.values()]
-            assert all(flight.waiters >= 0 for flight in flights)
-            assert all(flight.waiters > 0 for flight in lane.waiting.values())
+            assert all(flight.outcome is None for flight in flights)
+            assert all(flight.parties for flight in lane.waiting.values())
 
     @invariant()
     def everybody_gets_the_outcomes_they_asked_for(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec
 
+from bff.sources.sharing import GATHERING_TURNS
+
 P = ParamSpec("P")
 
 
@@ -35,14 +37,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """A loop that begins at zero seconds."""
 
     def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
+        self.selector = _JumpingSelector()
+        super().__init__(self.selector)
         self.complaints: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.complaints.append(context))
 
     def time(self) -> float:
         """Seconds since it began."""
-        return self._jumping.now
+        return self.selector.now
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -69,10 +71,17 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
     return run
 
 
-async def turns(count: int = 10) -> None:
+async def turns(count: int = 3 * GATHERING_TURNS) -> None:
     """Let the loop turn so often; no time passes."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def work(seconds: float) -> None:
+    """Let time pass in which the loop stands still: what runs takes so long."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.selector.now += seconds
 
 
 def now() -> float:

@@ -1,6 +1,8 @@
 """`Loaders`: one call for the keys of one turn, one request's time, and nobody left hanging."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -61,6 +63,20 @@ async def test_another_request_asks_anew() -> None:
     await loaders(office).profiles.load(C1)
     await loaders(office).profiles.load(C1)
     assert office.asked("profiles") == [[C1], [C1]]
+
+
+async def test_they_and_their_answers_are_gone_with_the_request_and_not_when_the_garbage_is_collected() -> None:
+    office = FakeBackOffice(profiles=everyone, latest_orders=dict.fromkeys)
+    gc.disable()
+    try:
+        made = loaders(office)
+        await asyncio.gather(made.profiles.load(C1), made.latest_orders.load(C1))
+        left: list[weakref.ref[Any]] = [weakref.ref(made.profiles), weakref.ref(made.latest_orders)]
+        del made
+        await asyncio.sleep(0)
+        assert [each() for each in left] == [None, None]
+    finally:
+        gc.enable()
 
 
 async def test_an_answer_in_another_order_is_matched_by_key() -> None:
