@@ -86,6 +86,7 @@ class HttpClient:
         clock: Clock,
     ) -> None:
         self._address = str(URL(address)).rstrip("/")
+        self._itself = URL(self._address, encoded=True)
         self._back_office = back_office
         self._limits = limits
         self._headers = headers
@@ -109,11 +110,13 @@ class HttpClient:
         short, or in an unknown encoding) or `TooLarge`.
         """
         where = self._back_office
-        target = f"{self._address}{path}?{urlencode(params)}" if params else self._address + path
+        query = f"?{urlencode(params)}" if params else ""
+        # One of RPC is always the same: taking it apart again costs more than all else here.
+        target = URL(f"{self._address}{path}{query}", encoded=True) if path or query else self._itself
         response: aiohttp.ClientResponse | None = None
         try:
             async with asyncio.timeout(self._limits.total_seconds):
-                response = await self._send(method, URL(target, encoded=True), headers, body)
+                response = await self._send(method, target, headers, body)
                 content = await self._read(response)
         except aiohttp.ConnectionTimeoutError as error:
             raise Unavailable(f"no connection within {self._limits.connect_seconds:g} s", back_office=where) from error
