@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from bff.mapping.documents import Dialect
 
 Node: TypeAlias = Any
-"""An lxml element, or what `json` gives."""
+"""An element of the standard library's, or what `json` gives."""
 
 Raw: TypeAlias = str | int | Decimal | bool | None
 """What stands at a path before it is given a type: a text, or JSON's own kinds; None for absent, null and nil."""
@@ -117,8 +117,6 @@ def children(names: Iterable[str]) -> Callable[[Node], Mapping[str, Any]]:
             tag = child.tag
             name = local_names.get(tag)
             if name is None:
-                if not isinstance(tag, str):
-                    continue  # a comment
                 name = tag.rpartition("}")[2]
                 if name not in wanted:
                     continue
@@ -140,7 +138,7 @@ _MOST_TAGS = 1_000
 
 
 def _found(node: Node, name: str) -> Any:
-    found = list(node.iterchildren("{*}" + name))
+    found = [child for child in node if child.tag.rpartition("}")[2] == name]
     return found if len(found) > 1 else found[0] if found else None
 
 
