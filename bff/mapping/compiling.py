@@ -6,9 +6,9 @@ from typing import Any, Protocol
 from bff.errors import BadReply
 from bff.mapping.documents import Dialect
 from bff.mapping.file import FieldTable, ListTable
-from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Raw, Scalar, Several, children, scalar, several
+from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Scalar, Several, children, scalar, several, typed
 from bff.mapping.shapes import DEFAULT_CURRENCY, Shape
-from bff.mapping.values import Converter, Kind, Wording
+from bff.mapping.values import Converter, Kind, Wording, text
 
 FieldTables = Mapping[str, str | FieldTable | ListTable]
 
@@ -105,7 +105,7 @@ class Compiler:
         # One pass over a node's children instead of a search for each field; taken apart here, once, because the
         # loops below are what decoding a large answer consists of.
         steps = [
-            (name, find.first, find.below, _needed(convert) if required else convert)
+            (name, find.first, typed(find, self._further(convert)), required)
             for name, find, convert, required in fields
         ]
         list_steps = [(name, items.first, items.below, decode_item) for name, items, decode_item in lists]
@@ -117,10 +117,12 @@ class Compiler:
             at = ""
             try:
                 found = pass_over(node)
-                for at, first, below, convert in steps:
-                    value = convert(below(node if first is None else found.get(first)))
+                for at, first, read_value, required in steps:
+                    value = read_value(node if first is None else found.get(first))
                     if value is not None:
                         values[at] = value
+                    elif required:
+                        raise Misfit("is missing")
                 for at, first, items_below, decode_item in list_steps:
                     nodes = items_below(node if first is None else found.get(first))
                     values[at] = tuple([decode_item(item) for item in nodes])
@@ -136,12 +138,6 @@ class Compiler:
 
         return decode
 
-
-def _needed(convert: Converter) -> Converter:
-    def convert_or_refuse(raw: Raw) -> Any:
-        value = convert(raw)
-        if value is None:
-            raise Misfit("is missing")
-        return value
-
-    return convert_or_refuse
+    def _further(self, convert: Converter) -> Converter | None:
+        # An XML document's texts are whole characters without NUL already: its parser has seen to that.
+        return None if convert is text and self.dialect is Dialect.XML else convert

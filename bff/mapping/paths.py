@@ -30,14 +30,15 @@ class Path(Generic[T]):
     `below` takes the node itself.
     """
 
-    __slots__ = ("below", "first")
+    __slots__ = ("_find", "below", "first")
 
     def __init__(self, first: str | None, below: Callable[[Any], T]) -> None:
         self.first = first
         self.below = below
+        self._find = _itself if first is None else _named(first)
 
     def __call__(self, node: Node) -> T:
-        return self.below(node if self.first is None else _found(node, self.first))
+        return self.below(self._find(node))
 
 
 Scalar: TypeAlias = Path[Raw]
@@ -101,45 +102,86 @@ def several(path: str, dialect: Dialect, *, optional: bool = False) -> Several:
     return Path(walk.first, walk_or_nothing)
 
 
+def typed(path: Scalar, convert: Callable[[Raw], Any] | None) -> Callable[[Any], Any]:
+    """
+    Compile a path's `below` and what is then made of the value into one function.
+
+    `convert` gives None for None. Without it the value is taken as it stands.
+    """
+    below = path.below
+    if convert is None:
+        return below
+    if below is not _leaf:
+        return lambda found: convert(below(found))
+
+    def convert_leaf(found: Any) -> Any:
+        # The same as `_leaf`. A call more for each value of a large answer is felt.
+        if found is None or found.__class__ is list:
+            return _only(found)
+        if found.get(_NIL) in _TRUE:
+            return None
+        if len(found):
+            raise Misfit(_NOT_A_VALUE)
+        text: str | None = found.text
+        return convert(text.strip() or None) if text else None
+
+    return convert_leaf
+
+
+class _LocalNames(dict[str, str]):
+    """From whole tags, as they are met, to the local names that are wanted; another tag stands for itself."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        super().__init__()
+        self._wanted = frozenset(wanted)
+
+    def __missing__(self, tag: str) -> str:
+        local_name = tag.rpartition("}")[2]
+        name = local_name if local_name in self._wanted else tag
+        # A back office that makes up names must not fill the memory.
+        if len(self) < _MOST_TAGS and len(tag) < _LONGEST_TAG:
+            self[tag] = name
+        return name
+
+
+_MOST_TAGS = 1_000
+_LONGEST_TAG = 1_000
+
+
 def children(names: Iterable[str]) -> Callable[[Node], Mapping[str, Any]]:
     """
     Compile a single pass over an element's children.
 
     It gives those of the local names, in any namespace: the element where there is one, a list where there are
-    several; a name that is not there is absent.
+    several; a name that is not there is absent. Under names that were not asked for stands anything.
     """
-    wanted = frozenset(names)
-    local_names: dict[str, str] = {}  # of whole tags, as they are met: at most a few namespaces
+    local_names = _LocalNames(names)
 
     def find(node: Node) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {local_names[child.tag]: child for child in node}
+        if len(found) == len(node):
+            return found
+        several: dict[str, list[Node]] = {}
         for child in node:
-            tag = child.tag
-            name = local_names.get(tag)
-            if name is None:
-                name = tag.rpartition("}")[2]
-                if name not in wanted:
-                    continue
-                if len(local_names) < _MOST_TAGS:
-                    local_names[tag] = name
-            if name not in found:
-                found[name] = child
-            elif isinstance(found[name], list):
-                found[name].append(child)
-            else:
-                found[name] = [found[name], child]
-        return found
+            several.setdefault(local_names[child.tag], []).append(child)
+        return {name: nodes if len(nodes) > 1 else nodes[0] for name, nodes in several.items()}
 
     return find
 
 
-_MOST_TAGS = 1_000
-"""A back office that makes up namespaces must not fill the memory."""
+def _named(name: str) -> Callable[[Node], Any]:
+    """Compile a search for the children of one name: the element, a list of several, or None."""
+    local_names = _LocalNames([name])
+
+    def find(node: Node) -> Any:
+        found = [child for child in node if local_names[child.tag] == name]
+        return found if len(found) > 1 else found[0] if found else None
+
+    return find
 
 
-def _found(node: Node, name: str) -> Any:
-    found = [child for child in node if child.tag.rpartition("}")[2] == name]
-    return found if len(found) > 1 else found[0] if found else None
+def _itself(node: Node) -> Node:
+    return node
 
 
 def _is_nil(node: Node) -> bool:
@@ -152,6 +194,9 @@ def _only(found: Any) -> Node | None:
     return found
 
 
+_NOT_A_VALUE = "a value was expected, and an element with children is there"
+
+
 def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
     attribute = segments[-1][1:] if segments and segments[-1].startswith("@") else None
     elements = segments[:-1] if attribute else segments
@@ -161,20 +206,20 @@ def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
             found: str | None = node.get(attribute)
             return (found.strip() or None) if found else None
         if len(node):
-            raise Misfit("a value was expected, and an element with children is there")
+            raise Misfit(_NOT_A_VALUE)
         text: str | None = node.text
         return (text.strip() or None) if text else None
 
     if not elements:
         return Path(None, value)
-    further = elements[1:]
+    further = [_named(name) for name in elements[1:]]
 
     def below(found: Any) -> Raw:
         node = _only(found)
         if node is None or _is_nil(node):
             return None
-        for name in further:
-            node = _only(_found(node, name))
+        for find in further:
+            node = _only(find(node))
             if node is None or _is_nil(node):
                 return None
         return value(node)
@@ -189,7 +234,7 @@ def _leaf(found: Any) -> Raw:
     if found.get(_NIL) in _TRUE:
         return None
     if len(found):
-        raise Misfit("a value was expected, and an element with children is there")
+        raise Misfit(_NOT_A_VALUE)
     text: str | None = found.text
     return (text.strip() or None) if text else None
 
@@ -197,18 +242,19 @@ def _leaf(found: Any) -> Raw:
 def _xml_several(segments: tuple[str, ...]) -> Several:
     if not segments:
         return Path(None, lambda node: [node])
+    further = [(container, _named(name)) for container, name in pairwise(segments)]
 
     def below(found: Any) -> list[Node]:
-        for container, name in pairwise(segments):
+        for container, find in further:
             node = _only(found)
             if node is None:
                 raise Absent(container)
             if _is_nil(node):
                 return []
-            found = _found(node, name)
+            found = find(node)
         if found is None:
             return []
-        return [child for child in (found if isinstance(found, list) else [found]) if not _is_nil(child)]
+        return [child for child in (found if found.__class__ is list else [found]) if child.get(_NIL) not in _TRUE]
 
     return Path(segments[0], below)
 

