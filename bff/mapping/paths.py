@@ -5,7 +5,7 @@ Segments stand between slashes. In XML a segment is an element's local name in a
 attribute; in JSON it is a member's name. `.` is the place itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -25,8 +25,9 @@ class Path(Generic[T]):
     """
     A compiled path: called with a node, it gives what stands there.
 
-    One that starts with a child element has the child's name in `first`, and `below` takes what `children` found
-    under that name; so a whole shape is read in one pass over a node's children. For others `first` is None, and
+    One that starts with a child element has the child's name in `first`, and `below` takes what is found under that
+    name: None, the element or, where there are several, a list (as `by_name` has it). So a whole shape is read in one
+    pass over a node's children. For others `first` is None, and
     `below` takes the node itself.
     """
 
@@ -102,33 +103,7 @@ def several(path: str, dialect: Dialect, *, optional: bool = False) -> Several:
     return Path(walk.first, walk_or_nothing)
 
 
-def typed(path: Scalar, convert: Callable[[Raw], Any] | None) -> Callable[[Any], Any]:
-    """
-    Compile a path's `below` and what is then made of the value into one function.
-
-    `convert` gives None for None. Without it the value is taken as it stands.
-    """
-    below = path.below
-    if convert is None:
-        return below
-    if below is not _leaf:
-        return lambda found: convert(below(found))
-
-    def convert_leaf(found: Any) -> Any:
-        # The same as `_leaf`. A call more for each value of a large answer is felt.
-        if found is None or found.__class__ is list:
-            return _only(found)
-        if found.get(_NIL) in _TRUE:
-            return None
-        if len(found):
-            raise Misfit(_NOT_A_VALUE)
-        text: str | None = found.text
-        return convert(text.strip() or None) if text else None
-
-    return convert_leaf
-
-
-class _LocalNames(dict[str, str]):
+class LocalNames(dict[str, str]):
     """From whole tags, as they are met, to the local names that are wanted; another tag stands for itself."""
 
     def __init__(self, wanted: Iterable[str]) -> None:
@@ -148,30 +123,17 @@ _MOST_TAGS = 1_000
 _LONGEST_TAG = 1_000
 
 
-def children(names: Iterable[str]) -> Callable[[Node], Mapping[str, Any]]:
-    """
-    Compile a single pass over an element's children.
-
-    It gives those of the local names, in any namespace: the element where there is one, a list where there are
-    several; a name that is not there is absent. Under names that were not asked for stands anything.
-    """
-    local_names = _LocalNames(names)
-
-    def find(node: Node) -> Mapping[str, Any]:
-        found: dict[str, Any] = {local_names[child.tag]: child for child in node}
-        if len(found) == len(node):
-            return found
-        several: dict[str, list[Node]] = {}
-        for child in node:
-            several.setdefault(local_names[child.tag], []).append(child)
-        return {name: nodes if len(nodes) > 1 else nodes[0] for name, nodes in several.items()}
-
-    return find
+def by_name(node: Node, local_names: LocalNames) -> dict[str, Any]:
+    """Find an element's children: the element where there is one of a name, a list where there are several."""
+    found: dict[str, list[Node]] = {}
+    for child in node:
+        found.setdefault(local_names[child.tag], []).append(child)
+    return {name: nodes if len(nodes) > 1 else nodes[0] for name, nodes in found.items()}
 
 
 def _named(name: str) -> Callable[[Node], Any]:
     """Compile a search for the children of one name: the element, a list of several, or None."""
-    local_names = _LocalNames([name])
+    local_names = LocalNames([name])
 
     def find(node: Node) -> Any:
         found = [child for child in node if local_names[child.tag] == name]
@@ -224,10 +186,15 @@ def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
                 return None
         return value(node)
 
-    return Path(elements[0], _leaf if segments == elements[:1] else below)
+    return Path(elements[0], leaf if segments == elements[:1] else below)
 
 
-def _leaf(found: Any) -> Raw:
+def is_leaf(path: Scalar) -> bool:
+    """Say whether `leaf` is what the path does below its first element."""
+    return path.below is leaf
+
+
+def leaf(found: Any) -> Raw:
     """Do what `below` does for paths of one segment, as most are; without calls it takes half the time."""
     if found is None or found.__class__ is list:
         return _only(found)
