@@ -45,8 +45,8 @@ class Path(Generic[T]):
 Scalar: TypeAlias = Path[Raw]
 Several: TypeAlias = Path[list[Node]]
 
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TRUE = frozenset({"true", "1"})
+NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+TRUE = frozenset({"true", "1"})
 
 
 class PathError(ValueError):
@@ -147,7 +147,7 @@ def _itself(node: Node) -> Node:
 
 
 def _is_nil(node: Node) -> bool:
-    return node.get(_NIL) in _TRUE
+    return node.get(NIL) in TRUE
 
 
 def _only(found: Any) -> Node | None:
@@ -198,7 +198,7 @@ def leaf(found: Any) -> Raw:
     """Do what `below` does for paths of one segment, as most are; without calls it takes half the time."""
     if found is None or found.__class__ is list:
         return _only(found)
-    if found.get(_NIL) in _TRUE:
+    if found.get(NIL) in TRUE:
         return None
     if len(found):
         raise Misfit(_NOT_A_VALUE)
@@ -221,7 +221,7 @@ def _xml_several(segments: tuple[str, ...]) -> Several:
             found = find(node)
         if found is None:
             return []
-        return [child for child in (found if found.__class__ is list else [found]) if child.get(_NIL) not in _TRUE]
+        return [child for child in (found if found.__class__ is list else [found]) if child.get(NIL) not in TRUE]
 
     return Path(segments[0], below)
 

@@ -8,9 +8,10 @@ what costs. Nothing of a mapping file gets into the source but as a quoted text.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from bff.errors import BadReply
-from bff.mapping.paths import Absent, LocalNames, Misfit, Node, Scalar, Several, by_name, is_leaf, leaf
+from bff.mapping.paths import NIL, TRUE, Absent, LocalNames, Misfit, Node, Scalar, Several, by_name, is_leaf, leaf
 from bff.mapping.values import Converter
 
 
@@ -67,14 +68,17 @@ def write_source(
     firsts = [step.find.first for step in every if step.find.first is not None]
     things: dict[str, Any] = {
         "Absent": Absent,
+        "Element": Element,
         "Misfit": Misfit,
         "blank": blank,
         "build": build,
         "by_name": by_name,
         "failure": _failure_of(read),
         "leaf": leaf,
+        "nil": NIL,
         "local_names": LocalNames(firsts),
         "nothing": {},
+        "true": TRUE,
     }
     lines: list[str] = []
     if firsts:
@@ -112,17 +116,34 @@ def decode(node, known=nothing):
 
 def _field(step: Step, *, is_known: bool) -> list[str]:
     name, value = step.name, f"its_{step.name}"
-    find = "leaf" if is_leaf(step.find) else f"find_{name}"
-    lines = [f"at = {name!r}", f"{value} = {find}({_place(step.find)})"]
-    if step.convert is not None and is_leaf(step.find):
-        lines += [f"if {value} is not None:", f"    {value} = convert_{name}({value})"]
-    elif step.convert is not None:
-        lines += [f"{value} = convert_{name}({value})"]
+    if is_leaf(step.find):
+        lines = _leaf(step)
+    elif step.convert is None:
+        lines = [f"{value} = find_{name}({_place(step.find)})"]
+    else:
+        lines = [f"{value} = convert_{name}(find_{name}({_place(step.find)}))"]
     if is_known:
         lines += [f"if {value} is None:", f"    {value} = {_blank(name, frozenset({name}))}"]
     if step.required:
         lines += [f"if {value} is None:", "    raise Misfit('is missing')"]
-    return lines
+    return [f"at = {name!r}", *lines]
+
+
+def _leaf(step: Step) -> list[str]:
+    """Write `leaf` out for an element that is there, once, and has no children: a call less for each value."""
+    value = f"its_{step.name}"
+    typed = "" if step.convert is None else f"convert_{step.name}"
+    return [
+        f"{value} = {_place(step.find)}",
+        f"if {value}.__class__ is not Element or len({value}):",
+        f"    {value} = {typed}(leaf({value}))",
+        f"elif {value}.get(nil) in true or not ({value} := {value}.text):",
+        f"    {value} = None",
+        f"elif {value} := {value}.strip():",
+        f"    {value} = {typed}({value})",
+        "else:",
+        f"    {value} = None",
+    ]
 
 
 def _place(path: Scalar | Several) -> str:
