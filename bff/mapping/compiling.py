@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from bff.errors import BadReply
 from bff.mapping.documents import Dialect
 from bff.mapping.file import FieldTable, ListTable
-from bff.mapping.paths import Absent, Misfit, Node, Path, PathError, Raw, Scalar, Several, children, scalar, several
+from bff.mapping.paths import Misfit, Node, Path, PathError, Scalar, Several, scalar, several
 from bff.mapping.shapes import DEFAULT_CURRENCY, Shape
-from bff.mapping.values import Converter, Kind, Wording
+from bff.mapping.source import ListStep, Step, write_source
+from bff.mapping.values import Converter, Kind, Wording, text
 
 FieldTables = Mapping[str, str | FieldTable | ListTable]
 
@@ -65,17 +65,17 @@ class Compiler:
 
     def shape(self, shape: Shape, tables: FieldTables, where: str, *, known: frozenset[str] = frozenset()) -> Decode:
         """Compile a shape; `known` names the fields that are given beside the node and may stand in it too."""
-        fields: list[tuple[str, Scalar, Converter, bool]] = []
-        lists: list[tuple[str, Several, Decode]] = []
+        steps: list[Step] = []
+        lists: list[ListStep] = []
         for name, table in tables.items():
             here = f"{where}.{name}"
             if name in shape.fields and not isinstance(table, ListTable):
                 field = shape.fields[name]
                 find, convert = self.field(table, field.kind, here)
-                fields.append((name, find, convert, field.required and name not in known))
+                steps.append(Step(name, find, self._further(convert), field.required and name not in known))
             elif name in shape.lists and isinstance(table, ListTable):
                 decode_item = self.shape(shape.lists[name], table.fields, f"{here}.fields")
-                lists.append((name, self.several(table.items, here, optional=table.optional), decode_item))
+                lists.append(ListStep(name, self.several(table.items, here, optional=table.optional), decode_item))
             elif name in shape.fields:
                 self.faults.append(f"{here}: is one value, not a list")
             elif name in shape.lists:
@@ -92,56 +92,10 @@ class Compiler:
             **dict.fromkeys([*shape.fields, *shape.lists]),
             DEFAULT_CURRENCY: self.currency,
         }
-        return self._decoder(fields, lists, blank, shape)
-
-    def _decoder(
-        self,
-        fields: list[tuple[str, Scalar, Converter, bool]],
-        lists: list[tuple[str, Several, Decode]],
-        blank: Mapping[str, Any],
-        shape: Shape,
-    ) -> Decode:
-        read, build = self.read, shape.build
-        # One pass over a node's children instead of a search for each field; taken apart here, once, because the
-        # loops below are what decoding a large answer consists of.
-        steps = [
-            (name, find.first, find.below, _needed(convert) if required else convert)
-            for name, find, convert, required in fields
-        ]
-        list_steps = [(name, items.first, items.below, decode_item) for name, items, decode_item in lists]
-        firsts = frozenset(first for _, first, _, _ in [*steps, *list_steps] if first is not None)
-        pass_over = children(firsts) if firsts else lambda _: _NOTHING
-
-        def decode(node: Node, known: Mapping[str, Any] = _NOTHING, /) -> Any:
-            values = {**blank, **known}
-            at = ""
-            try:
-                found = pass_over(node)
-                for at, first, below, convert in steps:
-                    value = convert(below(node if first is None else found.get(first)))
-                    if value is not None:
-                        values[at] = value
-                for at, first, items_below, decode_item in list_steps:
-                    nodes = items_below(node if first is None else found.get(first))
-                    values[at] = tuple([decode_item(item) for item in nodes])
-                return build(values)
-            except Absent as absent:
-                raise BadReply(f"{read}: {at}: the container {absent.args[0]!r} is missing") from None
-            except Misfit as misfit:
-                raise BadReply(f"{read}: {at}: {misfit}") from None
-            except (ValueError, ArithmeticError):
-                # A date at the end of time has no next zone; whatever else a value cannot become. The text of such
-                # an error may hold the value.
-                raise BadReply(f"{read}: {at}: the value is out of range") from None
-
+        source = write_source(self.read, steps, lists, known=known, blank=blank, build=shape.build)
+        decode: Decode = source.compile()
         return decode
 
-
-def _needed(convert: Converter) -> Converter:
-    def convert_or_refuse(raw: Raw) -> Any:
-        value = convert(raw)
-        if value is None:
-            raise Misfit("is missing")
-        return value
-
-    return convert_or_refuse
+    def _further(self, convert: Converter) -> Converter | None:
+        # An XML document's texts are whole characters without NUL already: its parser has seen to that.
+        return None if convert is text and self.dialect is Dialect.XML else convert

@@ -5,7 +5,7 @@ Segments stand between slashes. In XML a segment is an element's local name in a
 attribute; in JSON it is a member's name. `.` is the place itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from bff.mapping.documents import Dialect
 
 Node: TypeAlias = Any
-"""An lxml element, or what `json` gives."""
+"""An element of the standard library's, or what `json` gives."""
 
 Raw: TypeAlias = str | int | Decimal | bool | None
 """What stands at a path before it is given a type: a text, or JSON's own kinds; None for absent, null and nil."""
@@ -25,26 +25,28 @@ class Path(Generic[T]):
     """
     A compiled path: called with a node, it gives what stands there.
 
-    One that starts with a child element has the child's name in `first`, and `below` takes what `children` found
-    under that name; so a whole shape is read in one pass over a node's children. For others `first` is None, and
+    One that starts with a child element has the child's name in `first`, and `below` takes what is found under that
+    name: None, the element or, where there are several, a list (as `by_name` has it). So a whole shape is read in one
+    pass over a node's children. For others `first` is None, and
     `below` takes the node itself.
     """
 
-    __slots__ = ("below", "first")
+    __slots__ = ("_find", "below", "first")
 
     def __init__(self, first: str | None, below: Callable[[Any], T]) -> None:
         self.first = first
         self.below = below
+        self._find = _itself if first is None else _named(first)
 
     def __call__(self, node: Node) -> T:
-        return self.below(node if self.first is None else _found(node, self.first))
+        return self.below(self._find(node))
 
 
 Scalar: TypeAlias = Path[Raw]
 Several: TypeAlias = Path[list[Node]]
 
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
-_TRUE = frozenset({"true", "1"})
+NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+TRUE = frozenset({"true", "1"})
 
 
 class PathError(ValueError):
@@ -101,57 +103,60 @@ def several(path: str, dialect: Dialect, *, optional: bool = False) -> Several:
     return Path(walk.first, walk_or_nothing)
 
 
-def children(names: Iterable[str]) -> Callable[[Node], Mapping[str, Any]]:
-    """
-    Compile a single pass over an element's children.
+class LocalNames(dict[str, str]):
+    """From whole tags, as they are met, to the local names that are wanted; another tag stands for itself."""
 
-    It gives those of the local names, in any namespace: the element where there is one, a list where there are
-    several; a name that is not there is absent.
-    """
-    wanted = frozenset(names)
-    local_names: dict[str, str] = {}  # of whole tags, as they are met: at most a few namespaces
+    def __init__(self, wanted: Iterable[str]) -> None:
+        super().__init__()
+        self._wanted = frozenset(wanted)
 
-    def find(node: Node) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        for child in node:
-            tag = child.tag
-            name = local_names.get(tag)
-            if name is None:
-                if not isinstance(tag, str):
-                    continue  # a comment
-                name = tag.rpartition("}")[2]
-                if name not in wanted:
-                    continue
-                if len(local_names) < _MOST_TAGS:
-                    local_names[tag] = name
-            if name not in found:
-                found[name] = child
-            elif isinstance(found[name], list):
-                found[name].append(child)
-            else:
-                found[name] = [found[name], child]
-        return found
+    def __missing__(self, tag: str) -> str:
+        local_name = tag.rpartition("}")[2]
+        name = local_name if local_name in self._wanted else tag
+        # A back office that makes up names must not fill the memory.
+        if len(self) < _MOST_TAGS and len(tag) < _LONGEST_TAG:
+            self[tag] = name
+        return name
+
+
+_MOST_TAGS = 1_000
+_LONGEST_TAG = 1_000
+
+
+def by_name(node: Node, local_names: LocalNames) -> dict[str, Any]:
+    """Find an element's children: the element where there is one of a name, a list where there are several."""
+    found: dict[str, list[Node]] = {}
+    for child in node:
+        found.setdefault(local_names[child.tag], []).append(child)
+    return {name: nodes if len(nodes) > 1 else nodes[0] for name, nodes in found.items()}
+
+
+def _named(name: str) -> Callable[[Node], Any]:
+    """Compile a search for the children of one name: the element, a list of several, or None."""
+    local_names = LocalNames([name])
+
+    def find(node: Node) -> Any:
+        found = [child for child in node if local_names[child.tag] == name]
+        return found if len(found) > 1 else found[0] if found else None
 
     return find
 
 
-_MOST_TAGS = 1_000
-"""A back office that makes up namespaces must not fill the memory."""
-
-
-def _found(node: Node, name: str) -> Any:
-    found = list(node.iterchildren("{*}" + name))
-    return found if len(found) > 1 else found[0] if found else None
+def _itself(node: Node) -> Node:
+    return node
 
 
 def _is_nil(node: Node) -> bool:
-    return node.get(_NIL) in _TRUE
+    return node.get(NIL) in TRUE
 
 
 def _only(found: Any) -> Node | None:
     if isinstance(found, list):
         raise Misfit("one value was expected, and several are there")
     return found
+
+
+_NOT_A_VALUE = "a value was expected, and an element with children is there"
 
 
 def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
@@ -163,35 +168,40 @@ def _xml_scalar(segments: tuple[str, ...]) -> Scalar:
             found: str | None = node.get(attribute)
             return (found.strip() or None) if found else None
         if len(node):
-            raise Misfit("a value was expected, and an element with children is there")
+            raise Misfit(_NOT_A_VALUE)
         text: str | None = node.text
         return (text.strip() or None) if text else None
 
     if not elements:
         return Path(None, value)
-    further = elements[1:]
+    further = [_named(name) for name in elements[1:]]
 
     def below(found: Any) -> Raw:
         node = _only(found)
         if node is None or _is_nil(node):
             return None
-        for name in further:
-            node = _only(_found(node, name))
+        for find in further:
+            node = _only(find(node))
             if node is None or _is_nil(node):
                 return None
         return value(node)
 
-    return Path(elements[0], _leaf if segments == elements[:1] else below)
+    return Path(elements[0], leaf if segments == elements[:1] else below)
 
 
-def _leaf(found: Any) -> Raw:
+def is_leaf(path: Scalar) -> bool:
+    """Say whether `leaf` is what the path does below its first element."""
+    return path.below is leaf
+
+
+def leaf(found: Any) -> Raw:
     """Do what `below` does for paths of one segment, as most are; without calls it takes half the time."""
     if found is None or found.__class__ is list:
         return _only(found)
-    if found.get(_NIL) in _TRUE:
+    if found.get(NIL) in TRUE:
         return None
     if len(found):
-        raise Misfit("a value was expected, and an element with children is there")
+        raise Misfit(_NOT_A_VALUE)
     text: str | None = found.text
     return (text.strip() or None) if text else None
 
@@ -199,18 +209,19 @@ def _leaf(found: Any) -> Raw:
 def _xml_several(segments: tuple[str, ...]) -> Several:
     if not segments:
         return Path(None, lambda node: [node])
+    further = [(container, _named(name)) for container, name in pairwise(segments)]
 
     def below(found: Any) -> list[Node]:
-        for container, name in pairwise(segments):
+        for container, find in further:
             node = _only(found)
             if node is None:
                 raise Absent(container)
             if _is_nil(node):
                 return []
-            found = _found(node, name)
+            found = find(node)
         if found is None:
             return []
-        return [child for child in (found if isinstance(found, list) else [found]) if not _is_nil(child)]
+        return [child for child in (found if found.__class__ is list else [found]) if child.get(NIL) not in TRUE]
 
     return Path(segments[0], below)
 

@@ -28,6 +28,9 @@ def _latest(entries: Entries, _: CustomerId) -> Order | BackOfficeError | None:
     for entry in entries:
         if isinstance(entry, BackOfficeError):
             return entry
+    if len(entries) == 1:
+        only: Order = entries[0]
+        return only
     return max(entries, key=lambda order: order.placed_at, default=None)
 
 
@@ -274,7 +277,7 @@ def _by_owner(
 def _same(name: str, values: list[Any]) -> Any:
     """One object a key: the same one twice is one, two that differ are an error."""
     first = values[0]
-    if all(value == first for value in values[1:]):
+    if len(values) == 1 or all(value == first for value in values[1:]):
         return first
     return BadReply(f"{name}: sent twice, and the two differ")
 

@@ -26,6 +26,7 @@ from bff.domain import (
     Profile,
     Tier,
 )
+from bff.mapping.making import maker
 from bff.mapping.values import Kind
 
 Values = Mapping[str, Any]
@@ -56,15 +57,22 @@ DEFAULT_CURRENCY = "default_currency"
 """`build` finds the mapping's own currency under this name."""
 
 
+# `Wording` lets no number through that is not finite, nor a currency that is not three letters; the mapping file names
+# the other. So `Money` need not check them.
+_make_money = maker(Money)
+_make_profile, _make_product, _make_offer = maker(Profile), maker(Product), maker(Offer)
+_make_order, _make_order_line, _make_order_stage = maker(Order), maker(OrderLine), maker(OrderStage)
+
+
 def _money(values: Values, name: str) -> Money:
     currency: CurrencyCode = values["currency"] or values[DEFAULT_CURRENCY]
-    return Money(values[name], currency)
+    return _make_money(amount=values[name], currency=currency)
 
 
 def _profile(values: Values) -> Profile:
     names = " ".join(part for part in (values["first_name"], values["last_name"]) if part)
     display_name = values["display_name"] or names or values["phone"] or values["email"] or values["customer"]
-    return Profile(
+    return _make_profile(
         customer=CustomerId(values["customer"]),
         display_name=display_name,
         first_name=values["first_name"],
@@ -92,7 +100,7 @@ PROFILE = Shape(
 
 
 def _order_line(values: Values) -> OrderLine:
-    return OrderLine(
+    return _make_order_line(
         name=values["name"],
         quantity=values["quantity"],
         price=_money(values, "price"),
@@ -115,12 +123,12 @@ ORDER_LINE = Shape(
 
 ORDER_STAGE = Shape(
     fields={"name": NEEDED_TEXT, "reached_at": INSTANT},
-    build=lambda values: OrderStage(name=values["name"], reached_at=values["reached_at"]),
+    build=lambda values: _make_order_stage(name=values["name"], reached_at=values["reached_at"]),
 )
 
 
 def _order(values: Values) -> Order:
-    return Order(
+    return _make_order(
         customer=CustomerId(values["customer"]),
         id=OrderId(values["id"]),
         number=values["number"],
@@ -152,7 +160,7 @@ FAVORITE = Shape(fields={"product": NEEDED_TEXT}, build=lambda values: ProductId
 
 
 def _product(values: Values) -> Product:
-    return Product(
+    return _make_product(
         id=ProductId(values["id"]),
         name=values["name"],
         url=values["url"],
@@ -177,7 +185,7 @@ PRODUCT = Shape(
 
 
 def _offer(values: Values) -> Offer:
-    return Offer(
+    return _make_offer(
         id=values["id"],
         kind=values["kind"] or OfferKind.PROMOTION,
         title=values["title"],

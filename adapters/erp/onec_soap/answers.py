@@ -7,8 +7,7 @@ sends pages, and the platform sends `exception` documents. Nothing of an answer'
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from lxml import etree
+from xml.etree.ElementTree import Element
 
 from bff.errors import BackOfficeError, BadReply, Busy, Code, Refused, Upstream
 from bff.http import HttpReply
@@ -45,7 +44,7 @@ class Answers:
     refusals: Sequence[tuple[str, Code]]
     """Business refusals, by a part of the fault's text."""
 
-    def payload(self, reply: HttpReply, expected: str) -> etree._Element:
+    def payload(self, reply: HttpReply, expected: str) -> Element:
         """
         The element that holds the answer, of the local name `expected`.
 
@@ -67,7 +66,7 @@ class Answers:
         payload = _sole_payload(root)
         if _is_fault(payload):
             raise self._failure(_texts(payload), "a SOAP fault with HTTP 200")
-        if etree.QName(payload).localname != expected:
+        if _name(payload)[1] != expected:
             raise BadReply(f"the answer is not a {expected}")
         return payload
 
@@ -105,35 +104,41 @@ class Answers:
         return any(_folded(part) in folded_text for part in self.session_faults)
 
 
-def _sole_payload(root: etree._Element) -> etree._Element:
-    name = etree.QName(root)
-    if name.localname != "Envelope" or name.namespace not in _ENVELOPES:
+def _name(element: Element) -> tuple[str, str]:
+    """Its namespace and its local name."""
+    namespace, _, local_name = element.tag.rpartition("}")
+    return namespace[1:], local_name
+
+
+def _sole_payload(root: Element) -> Element:
+    namespace, local_name = _name(root)
+    if local_name != "Envelope" or namespace not in _ENVELOPES:
         raise BadReply("the answer is not a SOAP envelope")
-    bodies = root.findall(f"{{{name.namespace}}}Body")
+    bodies = root.findall(f"{{{namespace}}}Body")
     if len(bodies) != 1:
         raise BadReply("the answer's envelope has not exactly one Body")
     payloads = list(bodies[0])
-    if any(etree.QName(element).localname == "multiRef" for element in payloads):
+    if any(_name(element)[1] == "multiRef" for element in payloads):
         raise BadReply("the answer is rpc/encoded (multiRef), which is not supported")
     if len(payloads) != 1:
         raise BadReply(f"the answer's Body holds {len(payloads)} elements, not one")
     return payloads[0]
 
 
-def _is_fault(element: etree._Element) -> bool:
-    name = etree.QName(element)
-    return name.localname == "Fault" and name.namespace in _ENVELOPES
+def _is_fault(element: Element) -> bool:
+    namespace, local_name = _name(element)
+    return local_name == "Fault" and namespace in _ENVELOPES
 
 
-def _is_exception(element: etree._Element) -> bool:
+def _is_exception(element: Element) -> bool:
     return element.tag == f"{{{_PLATFORM}}}exception"
 
 
-def _texts(element: etree._Element) -> str:
+def _texts(element: Element) -> str:
     """Every text and attribute inside, to look for known words in; never shown."""
     parts: list[str] = []
     for each in element.iter():
-        parts += [str(value) for value in each.attrib.values()]
+        parts += each.attrib.values()
         parts += [each.text or "", each.tail or ""]
     return "\n".join(parts)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from itertools import pairwise
+from secrets import token_hex
 from typing import Literal, TypeAlias
 
 from lxml import etree
@@ -39,30 +40,48 @@ class Envelope:
     """
 
     def __init__(self, template: etree._Element, *, repeated_up: int | None = None, joined: str | None = None) -> None:
-        self._template = template
         self._joined = joined or ""
         self._repeats = repeated_up is not None
-        self._places: tuple[str, str] | None = None
-        """Paths: from the root to the element that repeats, from there to the one that holds the key."""
-        leaf = next((element for element in template.iter() if element.text == KEY_MARK), None)
-        if leaf is not None:
-            repeated = [leaf, *leaf.iterancestors()][repeated_up or 0]
-            tree = template.getroottree()
-            self._places = tree.getelementpath(repeated), etree.ElementTree(repeated).getelementpath(leaf)
+        # Written once with marks that stand nowhere else; a request has its keys in their place.
+        marks = [token_hex(), token_hex()] if self._repeats else [token_hex()]
+        whole = _written(template, marks, repeated_up or 0)
+        self._head, _, rest = whole.partition(marks[0].encode())
+        self._takes_keys = self._head != whole
+        self._between, _, tail = rest.partition(marks[-1].encode())
+        self._tail = tail if self._repeats else rest
 
     def fill(self, keys: Sequence[str]) -> bytes:
-        """Write the request for these keys, in UTF-8. lxml escapes them; `ValueError` for one that is not XML."""
-        envelope = deepcopy(self._template)
-        if self._places is not None:
-            repeated_path, leaf_path = self._places
-            repeated = next(envelope.iterfind(repeated_path))
-            texts = list(keys) if self._repeats else [self._joined.join(keys)]
-            elements = [repeated, *(deepcopy(repeated) for _ in texts[1:])]
-            for element, text in zip(elements, texts, strict=True):
-                next(element.iterfind(leaf_path)).text = text
-            for before, element in pairwise(elements):
-                before.addnext(element)
-        return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
+        """Write the request for these keys, in UTF-8. Raises `ValueError` for one that is not XML."""
+        if not self._takes_keys:
+            return self._head
+        if not self._repeats:
+            return self._head + _escaped(self._joined.join(keys)) + self._tail
+        if not keys:
+            raise ValueError("an element without a key may mean everybody: there must be one")
+        return self._head + self._between.join(map(_escaped, keys)) + self._tail
+
+
+def _written(template: etree._Element, texts: Sequence[str], repeated_up: int) -> bytes:
+    """Write the template with an element for each text in the place of the one with `KEY_MARK`."""
+    envelope = deepcopy(template)
+    leaf = next((element for element in envelope.iter() if element.text == KEY_MARK), None)
+    if leaf is not None:
+        repeated = [leaf, *leaf.iterancestors()][repeated_up]
+        leaf_path = etree.ElementTree(repeated).getelementpath(leaf)
+        elements = [repeated, *(deepcopy(repeated) for _ in texts[1:])]
+        for element, text in zip(elements, texts, strict=True):
+            next(element.iterfind(leaf_path)).text = text
+        for before, element in pairwise(elements):
+            before.addnext(element)
+    return etree.tostring(envelope, encoding="utf-8", xml_declaration=True)
+
+
+def _escaped(text: str) -> bytes:
+    """Write a text as lxml does. Raises `ValueError` for one that is not XML."""
+    if _NOT_XML.search(text):
+        raise ValueError("not a text that XML can hold")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;").encode()
 
 
 def argument_mark(argument: str) -> str:

@@ -29,12 +29,29 @@ def utf16(text: str) -> bytes:
         b'\n<?xml version="1.0" encoding="UTF-8"?>' + "<a>да</a>".encode(),
         '<?xml version="1.0" encoding="windows-1251"?><a>да</a>'.encode("cp1251"),
         utf16("<a>да</a>"),
+        utf16("<a>да</a>").removeprefix(b"\xff\xfe"),
+        "<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\r\n<a>да</a>".encode(),
+        '<?xml version="1.1"?><a>да</a>'.encode(),
+        '<?xml version="1.0" encoding="gbk"?><a>да</a>'.encode("gbk"),
+        '<?xml version="1.0"?><!-- <а> --><?п и?><a>да</a><!-- б --><?п?>\n'.encode(),
+        "<a>д<?в и?>а</a>".encode(),
         "<a>д<!-- в -->а</a>".encode(),
         "<a><![CDATA[да]]></a>".encode(),
     ],
+    ids=lambda body: repr(body[:60]),
 )
 def test_xml_in_the_ways_it_comes(body: bytes) -> None:
     assert parse_xml(body).text == "да"
+
+
+def test_elements_may_stand_256_deep() -> None:
+    assert len(parse_xml(b"<a>" * 256 + b"</a>" * 256)) == 1
+
+
+def test_a_text_may_hold_a_document_type() -> None:
+    page = "<!DOCTYPE html><p>да"
+    assert parse_xml(f"<a>{' ' * 5_000}<![CDATA[{page}]]></a>".encode()).text == " " * 5_000 + page
+    assert parse_xml(utf16(f"<a><![CDATA[{page}]]></a>")).text == page
 
 
 @pytest.mark.parametrize(
@@ -49,7 +66,20 @@ def test_xml_in_the_ways_it_comes(body: bytes) -> None:
         b"<a>&secret;</a>",
         b'<?xml version="1.0" encoding="secret"?><a/>',
         b"<a>" * 100_000,
-        b"<a>" * 300 + b"</a>" * 300,
+        b"<a>" * 100_000 + b"</a>" * 100_000,
+        b"<a>" * 257 + b"</a>" * 257,
+        b"<a>" + b"<b/>" * 1_000 + b"<a>" * 256 + b"secret" + b"</a>" * 257,
+        utf16("<a>" * 257 + "</a>" * 257),
+        b'<?xml version="2.0"?><a>secret</a>',
+        b'<?xml version="1.0" encoding="utf-16"?><a>secret</a>',
+        b'<?xml version="1.0" encoding="idna"?><a>secret</a>',
+        '<?xml version="1.0" encoding="utf-8"?><a>secret\u0439</a>'.encode("cp1251"),
+        b"<a>secret&#0;</a>",
+        b"<secret:a/>",
+        utf16("<!DOCTYPE a><a/>").removeprefix(b"\xff\xfe"),
+        ('<?xml version="1.0" encoding="UTF-16"?>' + BILLION + "<a>&j;</a>").encode("utf-16-be"),
+        ('<?xml version="1.0" encoding="gbk"?>' + " " * 5_000 + DTD + "<a>&x;</a>").encode("gbk"),
+        (" " * 5_000 + "<!-- x -->" * 500 + "<!DOCTYPE a SYSTEM 'http://127.0.0.1:9/secret.dtd'><a/>").encode(),
         (DTD + "<a>&x;</a>").encode(),
         (" " * 5_000 + DTD + "<a>&x;</a>").encode(),
         ("<?xml version='1.0'?><!--" + "x" * 5_000 + "-->" + DTD + "<a>&x;</a>").encode(),
