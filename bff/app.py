@@ -227,7 +227,6 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
     server = cabinet.loaded.settings.server
     limits, identity = cabinet.loaded.settings.limits, cabinet.loaded.settings.identity
     endpoint = GraphQLEndpoint(
-        graphql_schema(),
         operations=cabinet.operations or Operations(graphql_schema(), limits, introspection=server.introspection),
         who=who_asks(cabinet.verifier, cabinet.door.sign_in),
         services=Services(
@@ -242,7 +241,6 @@ def create_app(cabinet: Cabinet, *, graphiql_headers: Callable[[], Mapping[str, 
         networks=Networks(server.forwarded_from),
         origins=Origins(server.origins, methods=("GET", "POST") if server.get_queries else ("POST",)),
         get_queries=server.get_queries,
-        introspection=server.introspection,
     )
     graphiql = GraphiqlPage(graphiql_headers) if server.graphiql else None
     storage = cabinet.sources.storage

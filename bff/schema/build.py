@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLInputObjectType, GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
+from bff.schema.fields import shorten_resolvers
 from bff.schema.mutation import Mutation
 from bff.schema.order import Order
 from bff.schema.query import Query
@@ -23,6 +24,7 @@ def graphql_schema() -> GraphQLSchema:
         query=Query, mutation=Mutation, types=[Order], config=StrawberryConfig(scalar_map=SCALARS)
     )
     _declare_one_of(schema._schema)  # noqa: SLF001
+    shorten_resolvers(schema._schema)  # noqa: SLF001
     # Strawberry defines the types; parsing, validation and execution are graphql-core's own, without Strawberry's
     # extensions in between. It has no public name for the graphql-core schema that it made.
     return schema._schema  # noqa: SLF001

@@ -1,17 +1,17 @@
 """The GraphQL endpoint: POST with JSON, as the GraphQL-over-HTTP draft says. An ASGI application of its own."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import ceil
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 import structlog
-from graphql import ExecutionResult, Executor, GraphQLSchema, execute
+from graphql import ExecutionResult, GraphQLError
 from starlette.types import Receive, Scope, Send
 
 from bff.errors import Code, KabinetError, Unauthenticated
@@ -70,7 +70,6 @@ class GraphQLEndpoint:
 
     def __init__(
         self,
-        schema: GraphQLSchema,
         *,
         operations: Operations,
         who: Who,
@@ -81,9 +80,7 @@ class GraphQLEndpoint:
         origins: Origins,
         services: Services | None = None,
         get_queries: bool = False,
-        introspection: bool = False,
     ) -> None:
-        self._schema = schema
         self._operations = operations
         self._who = who
         self._loaders = loaders
@@ -93,7 +90,6 @@ class GraphQLEndpoint:
         self._origins = origins
         self._services = services or Services()
         self._get_queries = get_queries
-        self._introspection = introspection
         self._by_network = RateLimit("network", limits.network_per_minute, limits.network_burst)
         self._by_customer = RateLimit("customer", limits.customer_per_minute, limits.customer_burst)
         self._allow: Header = (b"allow", b"GET, POST" if get_queries else b"POST")
@@ -153,18 +149,9 @@ class GraphQLEndpoint:
     async def _executed(
         self, operation: Operation, variables: dict[str, Any], context: Context, wishes: _Wishes, started: float
     ) -> _Reply:
-        result = execute(
-            self._schema,
-            operation.document,
-            context_value=context,
-            variable_values=variables,
-            operation_name=operation.name,
-            hide_suggestions=not self._introspection,
-            # The plain one: what @defer and @stream would need costs every request.
-            executor_class=Executor,
-        )
+        result = operation.executor.run(context, variables)
         if not isinstance(result, ExecutionResult):
-            result = await cast("Any", result)
+            result = await result
         answer, errors = _answer(result, context, wishes.language)
         codes = sorted({entry["extensions"]["code"] for entry in errors})
         about = {"known": operation.is_known} if self._operations.has_known else {}
@@ -211,11 +198,27 @@ class GraphQLEndpoint:
 
 def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[dict[str, Any], list[Entry]]:
     errors = execution_errors(result.errors or (), context.notices, language)
+    _forget_tracebacks(result.errors or (), context)
     answer: dict[str, Any] = {"errors": errors} if errors else {}
     # An error without a path is about the request: it was not executed, so there is no `data` (spec, 7.1.2).
     if not any("path" not in entry for entry in errors):
         answer["data"] = result.data
     return answer, errors
+
+
+def _forget_tracebacks(errors: Iterable[GraphQLError], context: Context) -> None:
+    """
+    Let go of what errors hold, when they have been told and logged.
+
+    Tracebacks hold frames, and these the execution, which holds its errors: all of it would stay until a garbage
+    collection, and errors come in crowds.
+    """
+    for error in errors:
+        error.__traceback__ = None
+        if error.original_error is not None:
+            error.original_error.__traceback__ = None
+    for notice in context.notices:
+        notice.error.__traceback__ = None
 
 
 async def _send(send: Send, reply: _Reply, media_type: str, more: tuple[Header, ...]) -> None:

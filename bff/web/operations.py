@@ -20,6 +20,7 @@ from graphql import (
 
 from bff.errors import Code
 from bff.web.complexity import Cost, Measure, PageSize, refuse_long_lists, too_expensive
+from bff.web.executor import OperationExecutor
 from bff.web.limits import LimitSettings
 from bff.web.refusal import RequestRefused, bad_request
 
@@ -34,7 +35,7 @@ MAX_NAME_LOGGED: Final = 100
 class Operation:
     """An operation that is valid, in its document."""
 
-    document: DocumentNode
+    executor: OperationExecutor
     name: str | None
     is_query: bool
     cost: Cost
@@ -172,7 +173,8 @@ class Operations:
                     raise too_expensive(cost.fixed, self._limits.cost)
                 name = node.name.value if node.name else None
                 is_query = node.operation is OperationType.QUERY
-                found[name] = Operation(document, name, is_query, cost, sizes, is_known)
+                executor = OperationExecutor(self._schema, document, node, hide_suggestions=not self._introspection)
+                found[name] = Operation(executor, name, is_query, cost, sizes, is_known)
         measure.unused_fragments()
         return found
 

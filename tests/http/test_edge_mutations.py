@@ -67,7 +67,6 @@ def door() -> Door:
 def http(door: Door) -> Iterator[TestClient]:
     limits = LimitSettings()
     endpoint = GraphQLEndpoint(
-        door.schema,
         operations=Operations(door.schema, limits, introspection=False),
         who=who,
         loaders=lambda: Loaders(Sources(), 1.0),

@@ -123,7 +123,6 @@ def numbers() -> Iterator[TestClient]:
         return None
 
     endpoint = GraphQLEndpoint(
-        schema,
         operations=Operations(schema, limits, introspection=False),
         who=who,
         loaders=lambda: Loaders(Sources(), 1.0),

@@ -45,7 +45,6 @@ class Purse:
         )
         limits = LimitSettings()
         return GraphQLEndpoint(
-            schema,
             operations=Operations(schema, limits, introspection=False),
             who=who_asks(cabinet.verifier, cabinet.door.sign_in),
             loaders=lambda: Loaders(Sources(), 1.0),

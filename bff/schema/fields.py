@@ -1,0 +1,79 @@
+"""How fields get their values: what Strawberry puts around a resolver is left out where nothing needs it."""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLFieldResolver,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+)
+from strawberry import Info
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.field import StrawberryField
+
+_DEFINITION = "strawberry-definition"
+"""By this name graphql-core's types and fields know what Strawberry made them of."""
+
+
+class Attribute:
+    """Resolves a field that is nothing but an attribute of its object. Who executes it may read that by itself."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, source: Any, _info: GraphQLResolveInfo[Any]) -> Any:
+        """As graphql-core calls resolvers."""
+        return getattr(source, self.name)
+
+
+def class_of(kind: GraphQLObjectType | GraphQLEnumType) -> type | None:
+    """The class whose objects a type shows; None where that is not known, or the type has its own say in it."""
+    made_of = kind.extensions.get(_DEFINITION)
+    if isinstance(made_of, StrawberryEnumDefinition):
+        return made_of.wrapped_cls
+    if isinstance(made_of, StrawberryObjectDefinition) and isinstance(kind, GraphQLObjectType) and not kind.is_type_of:
+        return made_of.origin
+    return None
+
+
+def shorten_resolvers(schema: GraphQLSchema) -> None:
+    """
+    Put the function itself in place of Strawberry's wrappers around it.
+
+    They are for extensions, permissions and conversions of arguments, three coroutines deep: what has none of these
+    needs no wrapper. Exceptions are not Strawberry's to handle here, either: see `graphql_schema`.
+    """
+    for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLObjectType) and _DEFINITION in kind.extensions:
+            for field in kind.fields.values():
+                _shorten(field)
+
+
+def _shorten(field: GraphQLField) -> None:
+    made_of = field.extensions[_DEFINITION]
+    assert isinstance(made_of, StrawberryField)  # noqa: S101 (all fields of such a type are)
+    resolver = made_of.base_resolver
+    if made_of.extensions:
+        return
+    if resolver is None:
+        field.resolve = Attribute(made_of.python_name)
+    elif (
+        isinstance(resolver.wrapped_func, FunctionType)
+        and resolver.self_parameter
+        and resolver.info_parameter
+        and len(resolver.signature.parameters) == 2
+    ):
+        field.resolve = _called(resolver.wrapped_func, resolver.info_parameter.name, made_of)
+
+
+def _called(function: Callable[..., Any], info_name: str, field: StrawberryField) -> GraphQLFieldResolver:
+    """A resolver that takes nothing but its object and `info`."""
+    return lambda source, info: function(source, **{info_name: Info(_raw_info=info, _field=field)})
