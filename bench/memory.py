@@ -16,15 +16,30 @@ from typing import Any
 
 import msgspec
 
-from bff.app import Cabinet, assemble, create_app
-from bff.demo.launch import demo_offices
-from bff.demo.run import demo_settings
-from bff.domain import BonusAccount, CustomerId
-from bff.domain.clock import utc_now
-from bff.sources.memory import MemoryTier
-from bff.sources.tier import Entry, Place
+from bff.leaving_out import import_structlog
+
+import_structlog()  # as `kabinet serve` does, before anything else
+
+from bff.app import Cabinet, assemble, create_app  # noqa: E402
+from bff.demo.launch import demo_offices  # noqa: E402
+from bff.demo.run import demo_settings  # noqa: E402
+from bff.domain import BonusAccount, CustomerId  # noqa: E402
+from bff.domain.clock import utc_now  # noqa: E402
+from bff.sources.memory import MemoryTier  # noqa: E402
+from bff.sources.tier import Entry, Place  # noqa: E402
 
 KNOWN = range(1001, 3001)
+
+SECTIONS = {
+    "profiles": "profile",
+    "latest_orders": "orders",
+    "bonus_accounts": "bonuses",
+    "pending_bonuses": "bonuses",
+    "bonus_expirations": "bonuses",
+    "favorites": "favorites",
+    "personal_offers": "offers",
+}
+OFFICES = {read: {"favorites": "cms"}.get(read, "loyalty" if "bonus" in read else "erp") for read in SECTIONS}
 
 
 def resident_megabytes() -> float:
@@ -62,16 +77,21 @@ async def bodies(cabinet: Cabinet) -> list[dict[str, bytes]]:
 
 
 async def fill(tier: MemoryTier, kept: list[dict[str, bytes]], customers: int) -> None:
-    """Store each customer's answers; every body is an object of its own, as it is when it has come off the wire."""
-    now = utc_now().timestamp()
+    """
+    Store each customer's answers.
+
+    Every body, tag and time is an object of its own, as it is when an answer has come off the wire: see
+    `bff.sources.routing` for the places, `bff.sources.read` for the entries.
+    """
     for number in range(customers):
         name = f"c-{number}"
-        tags = (f"customer:{name}", f"section:{name}")
-        entries = {
-            Place(f"shop:{read}:office:{name}", tags): Entry(bytes(bytearray(body)), name, now, now, now, now + 86_400)
-            for read, body in kept[number % len(kept)].items()
-        }
-        await tier.put(entries, await tier.marks(tags))
+        entries = {}
+        for read, body in kept[number % len(kept)].items():
+            place = Place(f"shop:{read}:{OFFICES[read]}:{name}", (f"customer:{name}", f"{SECTIONS[read]}:{name}"))
+            as_of = utc_now().timestamp()
+            times = (as_of, as_of + 30.0, as_of + 300.0, as_of + 86_400.0)
+            entries[place] = Entry(bytes(bytearray(body)), name, *times, cost=as_of / 1e10)
+        await tier.put(entries, await tier.marks([tag for place in entries for tag in place.tags]))
 
 
 def main() -> None:

@@ -3,16 +3,11 @@
 import re
 from collections.abc import Sequence
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
-from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
-
 from bff.domain import Contact, ContactKind
 from bff.errors import BadUserInput
 
 # Digits of other scripts are not taken: what looks like one number must be one number, here and at the gateway.
 _PHONE = re.compile(r"\+?[0-9 ()\-]{3,40}", re.ASCII)
-_MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _LONGEST_EMAIL = 254
 
 
@@ -31,6 +26,10 @@ def read_phone(text: str, *, countries: Sequence[str], refused_prefixes: Sequenc
     Without its country code it is the first country's: in Russia `8 (999) …`, `999 …` and `+7 999 …` are one number.
     Raises `BadField` for everything else: premium and shared-cost numbers, satellite phones, landlines, text.
     """
+    # Four megabytes and a twentieth of a second: only a shop whose customers sign in here pays, with its first number.
+    import phonenumbers  # noqa: PLC0415
+    from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType  # noqa: PLC0415
+
     bad = BadField("phone", "not a mobile number of a country that this shop writes to")
     typed = text.strip(" ")
     if not _PHONE.fullmatch(typed):
@@ -40,10 +39,11 @@ def read_phone(text: str, *, countries: Sequence[str], refused_prefixes: Sequenc
     except NumberParseException:
         raise bad from None
     value = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     # Only for a valid number there is a country; satellite networks have none.
     if (
         phonenumbers.region_code_for_number(number) not in countries
-        or phonenumbers.number_type(number) not in _MOBILE
+        or phonenumbers.number_type(number) not in mobile
         or value.startswith(tuple(refused_prefixes))
     ):
         raise bad
@@ -57,6 +57,8 @@ def read_email(text: str) -> Contact:
     The mailbox is lower-cased as well: back offices match it in any case, so that `Anna@` and `anna@` must share their
     counts. A domain of other letters becomes its ASCII form (IDNA).
     """
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 (as above)
+
     bad = BadField("email", "not a mail address")
     typed = text.strip(" ")
     # Looked at here as well: what is very long would be parsed first.

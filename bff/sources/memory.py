@@ -1,44 +1,73 @@
 """The cache's tier in this process: bounded by entries and by bytes, least lately used out first."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
-from cachetools import LRUCache
+import msgspec
 
 from bff.domain.clock import Clock
+from bff.sources.tags import TagIndex
 from bff.sources.tier import Entry, Marks, Place
 
 OVERHEAD_BYTES = 500
-"""What an entry costs beside its body: objects, its place, its tags in the index (measured by `bench.memory`)."""
+"""What an entry costs beside what it holds: objects, its place, its tags in the index (measured by `bench.memory`)."""
 
 MAX_DROPS = 10_000
 """Dropped tags that are remembered one by one; see `MemoryTier.drop`."""
 
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Entry).decode
 
-class _Kept(LRUCache[str, tuple[Place, Entry]]):
-    """Entries by key, with an index by tag that forgets what is evicted."""
 
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__(max_bytes, getsizeof=lambda kept: len(kept[1].body) + OVERHEAD_BYTES)
-        self.by_tag: dict[str, set[str]] = {}
+class _Kept:
+    """
+    Entries by key, least lately used first, with an index by tag that forgets what is removed.
 
-    def __setitem__(self, key: str, kept: tuple[Place, Entry]) -> None:
-        super().__setitem__(key, kept)
-        for tag in kept[0].tags:
-            self.by_tag.setdefault(tag, set()).add(key)
+    There are tens of thousands, so they are kept small: an entry is encoded, as each of its numbers would be an object
+    of 24 bytes, its tags stand beside it in one tuple, and one dictionary is all there is.
+    """
 
-    def __delitem__(self, key: str) -> None:
-        place, _ = super().__getitem__(key)
-        super().__delitem__(key)
-        for tag in set(place.tags):
-            keys = self.by_tag[tag]
-            keys.discard(key)
-            if not keys:
-                del self.by_tag[tag]
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.tags = TagIndex()
+        self._entries: OrderedDict[str, tuple[bytes, *tuple[str, ...]]] = OrderedDict()
+        """By key: the encoded entry, then the tags."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        """What stands there; it counts as used."""
+        kept = self._entries.get(key)
+        if kept is None:
+            return None
+        self._entries.move_to_end(key)
+        return _decode(kept[0])
+
+    def put(self, place: Place, encoded: bytes) -> None:
+        """Store it, in place of what stood there."""
+        self.remove(place.key)
+        self._entries[place.key] = encoded, *place.tags
+        self.tags.add(place.key, place.tags)
+        self.bytes += len(encoded) + OVERHEAD_BYTES
+
+    def remove(self, key: str) -> None:
+        """Take out what stands there, if anything."""
+        kept = self._entries.pop(key, None)
+        if kept is not None:
+            encoded, *tags = kept
+            self.tags.discard(key, tags)
+            self.bytes -= len(encoded) + OVERHEAD_BYTES
+
+    def evict(self) -> None:
+        """Take out what has not been used for longest."""
+        self.remove(next(iter(self._entries)))
 
     def clear(self) -> None:
-        # The library's own goes past `__delitem__`.
-        super().clear()
-        self.by_tag.clear()
+        """Take out everything."""
+        self._entries.clear()
+        self.tags.clear()
+        self.bytes = 0
 
 
 class MemoryTier:
@@ -46,7 +75,8 @@ class MemoryTier:
 
     def __init__(self, *, max_entries: int, max_bytes: int, clock: Clock) -> None:
         self._max_entries = max_entries
-        self._kept = _Kept(max_bytes)
+        self._max_bytes = max_bytes
+        self._kept = _Kept()
         self._clock = clock
         self._drops: dict[str, int] = {}
         self._forgotten_drops = 0
@@ -58,7 +88,7 @@ class MemoryTier:
     @property
     def bytes(self) -> int:
         """What the entries take, by their own account."""
-        return int(self._kept.currsize)
+        return self._kept.bytes
 
     async def get(self, places: Sequence[Place]) -> list[Entry | None]:
         """What stands at each place and is not dead."""
@@ -87,8 +117,8 @@ class MemoryTier:
         """
         for tag in tags:
             self._drops[tag] = self._mark(tag) + 1
-            for key in list(self._kept.by_tag.get(tag, ())):
-                del self._kept[key]
+            for key in self._kept.tags.keys(tag):
+                self._kept.remove(key)
         if len(self._drops) > MAX_DROPS:
             self._forget_drops()
 
@@ -112,22 +142,20 @@ class MemoryTier:
         self._kept.clear()
 
     def _get(self, key: str, now: float) -> Entry | None:
-        kept = self._kept.get(key)
-        if kept is None:
+        entry = self._kept.get(key)
+        if entry is not None and entry.dead_at <= now:
+            self._kept.remove(key)
             return None
-        if kept[1].dead_at <= now:
-            del self._kept[key]
-            return None
-        return kept[1]
+        return entry
 
     def _store(self, place: Place, entry: Entry) -> None:
-        if place.key in self._kept:
-            del self._kept[place.key]
-        if len(entry.body) + OVERHEAD_BYTES > self._kept.maxsize:
+        encoded = _encode(entry)
+        if len(encoded) + OVERHEAD_BYTES > self._max_bytes:
+            self._kept.remove(place.key)
             return
-        self._kept[place.key] = (place, entry)
-        while len(self._kept) > self._max_entries:
-            self._kept.popitem()
+        self._kept.put(place, encoded)
+        while len(self._kept) > self._max_entries or self._kept.bytes > self._max_bytes:
+            self._kept.evict()
 
     def _forget_drops(self) -> None:
         self._forgotten_drops = max(self._drops.values(), default=self._forgotten_drops) + 1

@@ -13,8 +13,12 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """An encoded answer. Times are seconds since 1970."""
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """
+    An encoded answer. Times are seconds since 1970.
+
+    Nothing in it can refer back to it, so the garbage collector need not know of a hundred thousand of them.
+    """
 
     body: bytes
     owner: str

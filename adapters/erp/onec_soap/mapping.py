@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from adapters.erp.onec_soap.envelope import KEY_MARK, Envelope, Form, argument_mark
 from adapters.erp.onec_soap.settings import OneCSettings
-from adapters.erp.onec_soap.wsdl import Constant, Operation, PathFault, Service, read_service
+from adapters.erp.onec_soap.wsdl import Constant, Described, Operation, PathFault, Service, read_service
 from bff.mapping import (
     WRITES,
     Dialect,
@@ -190,28 +190,28 @@ def _writes(
 
 def _form(request: WriteRequestTable, service: Service) -> tuple[Operation, Form]:
     """Check a write's request against the WSDL, and write its template. Raises `PathFault`."""
-    operation = _operation(request.operation, service)
-    absences = {argument: operation.absence(path) for argument, path in request.arguments.items()}
+    described = _described(request.operation, service)
+    absences = {argument: described.absence(path) for argument, path in request.arguments.items()}
     marks = {path: argument_mark(argument) for argument, path in request.arguments.items()}
-    return operation, Form(operation.template({**request.values, **marks}), absences)
+    return described.operation, Form(described.template({**request.values, **marks}), absences)
 
 
-def _operation(name: str, service: Service) -> Operation:
-    operation = service.operations.get(name)
-    if operation is None:
+def _described(name: str, service: Service) -> Described:
+    described = service.operations.get(name)
+    if described is None:
         known = ", ".join(sorted(service.operations)) or "none"
         raise PathFault(f"the WSDL has no operation {name!r}; it has {known}")
-    return operation
+    return described
 
 
 def _request(request: RequestTable, service: Service) -> tuple[Operation, Envelope]:
     """Check one request against the WSDL, and write its envelope. Raises `PathFault`."""
-    operation = _operation(request.operation, service)
+    described = _described(request.operation, service)
     values = dict(request.values)
     repeated_up = None
     if request.keys is not None:
         values[request.keys] = KEY_MARK
-        place = operation.place(request.keys)
+        place = described.place(request.keys)
         if not request.single and request.joined is None:
             repeated_up = place.steps_up_to_repeated
             if repeated_up is None:
@@ -219,4 +219,4 @@ def _request(request: RequestTable, service: Service) -> tuple[Operation, Envelo
                     f'{request.keys!r}: comes only once by the WSDL; set joined = "," where it takes a list as a '
                     "text, or single = true where the operation takes one key a call"
                 )
-    return operation, Envelope(operation.template(values), repeated_up=repeated_up, joined=request.joined)
+    return described.operation, Envelope(described.template(values), repeated_up=repeated_up, joined=request.joined)

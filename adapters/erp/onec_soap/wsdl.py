@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from lxml import etree
-from zeep import xsd
-from zeep.settings import Settings
-from zeep.wsdl import Document
-from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 from adapters.erp.onec_soap.envelope import Absence
+from bff.leaving_out import leaving_out
 from bff.plugins import SettingsFault
+
+# zeep takes an asynchronous HTTP client along where one is installed, which is no business of ours: five megabytes.
+with leaving_out("httpx"):
+    from zeep import xsd
+    from zeep.settings import Settings
+    from zeep.wsdl import Document
+    from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 Constant: TypeAlias = str | int | float | bool
 """A value of TOML that a request may hold."""
@@ -59,12 +63,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: what it is called by, what its answer is called, what its request may hold."""
+    """One operation: what it is called by, and what its answer is called."""
 
     name: str
     action: str
     reply_name: str
     """Local name of the element that holds the answer: `<name>Response` in 1C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """
+    An operation with what its request may hold; for the start only.
+
+    Behind it stands all that zeep has made of the WSDL: who keeps it keeps that. `operation` is what calls need.
+    """
+
+    operation: Operation
     _described: Any = field(repr=False)
 
     def paths(self) -> list[str]:
@@ -105,10 +120,10 @@ class Operation:
         for name in path.split("/"):
             here = next((child for child in _children(here) if child.name == name), None)
             if here is None:
-                raise PathFault(f"{path!r}: {self.name} has no {name!r} there; its paths are {self._offer()}")
+                raise PathFault(f"{path!r}: {self.operation.name} has no {name!r} there; its paths are {self._offer()}")
             steps.append(here)
         if list(_children(here)):
-            raise PathFault(f"{path!r}: has elements inside; the paths of {self.name} are {self._offer()}")
+            raise PathFault(f"{path!r}: has elements inside; the paths of {self.operation.name} are {self._offer()}")
         return steps
 
     def _offer(self) -> str:
@@ -119,7 +134,7 @@ class Operation:
 class Service:
     """A service's operations by name."""
 
-    operations: Mapping[str, Operation]
+    operations: Mapping[str, Described]
 
 
 def read_service(path: Path, soap: Literal["1.1", "1.2"], service: str | None, port: str | None) -> Service:
@@ -150,10 +165,10 @@ def read_service(path: Path, soap: Literal["1.1", "1.2"], service: str | None, p
     return Service({name: _operation(each) for name, each in chosen[0].all().items()})
 
 
-def _operation(described: Any) -> Operation:
+def _operation(described: Any) -> Described:
     answer = getattr(described.output, "body", None)
     reply_name = answer.name if answer is not None else f"{described.name}Response"
-    return Operation(described.name, described.soapaction or "", reply_name, described)
+    return Described(Operation(described.name, described.soapaction or "", reply_name), described)
 
 
 def _children(element: Any) -> Iterator[Any]:
