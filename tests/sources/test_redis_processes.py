@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bff.sources import redis_tier as module
+from bff.sources import redis_listener as module
 from bff.sources.redis_tier import EVERYTHING, RedisTier
 from tests.patience import PATIENCE_SECONDS
 from tests.sources.conftest import Bench, MakeTier, Servers, Watch, until
