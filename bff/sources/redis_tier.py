@@ -14,7 +14,8 @@ revives an old entry. A counter that began at 0 could do so.
 
 Redis away is not the cabinet away. A call has a time limit of its own; whatever goes wrong, its answer is that of an
 empty tier. After a few failures in a row Redis is left alone for a while, and then tried by a task that no customer
-waits for. Drops that could not be told are owed: until they are paid this process reads nothing from Redis.
+waits for; where the subscription comes to stand again, at once. Drops that could not be told are owed: until they are
+paid this process reads nothing from Redis. They are paid as soon as can be, whether or not anybody asks.
 """
 
 import asyncio
@@ -154,6 +155,9 @@ class RedisTier:
                 done += TAGS_AT_ONCE
         finally:
             self._owe(tags[done:])
+            # One lost connection, or a moment in which this process was busy, must not leave the others with old
+            # answers until somebody asks here.
+            self._pay_soon()
 
     async def lease(self, place: Place, seconds: float) -> bool:
         """Ask for the right to refresh a place; while Redis is away everybody has it."""
@@ -178,7 +182,7 @@ class RedisTier:
             self._sender,
             on_drop=heard,
             on_lost=on_lost,
-            on_standing=partial(self._is_back, "subscription"),
+            on_standing=self._stands,
             on_failing=partial(self._went, "subscription"),
             on_beat=self._pay_soon,
         )
@@ -193,6 +197,13 @@ class RedisTier:
         if self._listener is not None:
             await self._listener.close()
         await self._client.close()
+
+    def _stands(self) -> None:
+        self._is_back("subscription")
+        if self._away_until is not None:
+            # Others may read already what is owed here as dropped: the pause is over.
+            self._away_until = self._monotonic()
+            self._may_call()
 
     def _key(self, kind: str, name: str) -> bytes:
         # JSON may smuggle half a surrogate pair into an id; that is no reason to call Redis away.
@@ -264,12 +275,14 @@ class RedisTier:
 
     async def _forget(self, tags: Sequence[str]) -> bool:
         keys = [self._key("mark", tag) for tag in tags]
+        tell = ("PUBLISH", self._prefix + b"drops", dropped(self._sender, tags))
+        # Told last: who hears it must not find the dropped entries here. One server does what one connection brings in
+        # its order, so that it goes in one round trip; of a cluster each has to answer first.
         if self._client.clustered:
             await self._pipeline(("DEL", key) for key in keys)
+            await self._redis.execute_command(*tell)
         else:
-            await self._redis.delete(*keys)
-        # Told only now: who hears it must not find the dropped entries here.
-        await self._redis.publish(self._prefix + b"drops", dropped(self._sender, tags))
+            await self._pipeline([("DEL", *keys), tell])
         return True
 
     async def _take(self, key: bytes, life_ms: int) -> bool:
