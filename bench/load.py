@@ -41,7 +41,7 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
 
     async def send(self, request: bytes) -> bytes:
-        """Send bytes, read one answer; its body."""
+        """Send bytes, read one answer; its body, which is empty where there is none."""
         if self._reader is not None and self._writer is not None:
             try:
                 return await self._exchange(self._reader, self._writer, request)
@@ -54,6 +54,8 @@ class Connection:
     async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 204 "):
+            return b""
         lowered = head.lower()
         at = lowered.index(b"content-length:") + 15
         length = int(lowered[at : lowered.index(b"\r\n", at)])

@@ -2,7 +2,7 @@
 Two cabinets on one Redis under steady load: what dashboards take before, while and after Redis is killed (-9), stopped
 (SIGSTOP), emptied and full; and how soon one cabinet knows what a webhook has told the other.
 
-    python -m bench.redis_outages [--seconds 5] [--per-second 40] [--hooks 20]
+    python -m bench.redis_outages [--seconds 5] [--per-second 40] [--hooks 100]
 """
 
 import argparse
@@ -12,8 +12,6 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-
-import httpx2
 
 from bench.load import Connection, cycle, open_loop
 from bench.rig import cabinet, dashboard_request, rig
@@ -38,7 +36,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seconds", type=float, default=5)
     arguments.add_argument("--per-second", type=float, default=40)
-    arguments.add_argument("--hooks", type=int, default=20)
+    arguments.add_argument("--hooks", type=int, default=100)
     asked = arguments.parse_args()
     with RedisServer() as redis:
         settings: dict[str, object] = {
@@ -59,9 +57,12 @@ def main() -> None:
                     print(f"{phase:8} {asyncio.run(both(one, other, asked.per_second, asked.seconds))}", flush=True)
         settings["KABINET__FRESHNESS__PROFILE__FRESH_SECONDS"] = 60
         with rig(settings, erp=SESSIONS) as (offices, one), cabinet(offices, settings) as other:
-            times = sorted(asyncio.run(heard(one, other, number)) for number in range(asked.hooks))
-        print(f"a webhook at one cabinet, and the other asks again: at most {times[-1]:.0f} ms, median ", end="")
-        print(f"{times[len(times) // 2]:.0f} ms, in {len(times)} tries")
+            tries = [asyncio.run(heard(one, other, number)) for number in range(asked.hooks)]
+        for what, times in zip(
+            ("is done", "is known to the other one"), map(sorted, zip(*tries, strict=True)), strict=True
+        ):
+            spread = f"at most {times[-1]:.1f} ms, median {times[len(times) // 2]:.1f} ms"
+            print(f"a webhook at one cabinet {what}: {spread}, in {len(times)} tries")
 
 
 async def both(one: str, other: str, per_second: float, seconds: float) -> str:
@@ -77,24 +78,49 @@ async def both(one: str, other: str, per_second: float, seconds: float) -> str:
     return f"{times}; {answered} dashboards, {failed} with errors"
 
 
-async def heard(one: str, other: str, number: int) -> float:
-    """Milliseconds from a webhook at one cabinet until the other one asks 1C again for that customer."""
+async def heard(one: str, other: str, number: int) -> tuple[float, float]:
+    """
+    Milliseconds from the sending of a webhook: until that cabinet calls it done, and until the other asks 1C again.
+
+    The other one is asked all the time, and the moment is that of the first question with another answer; how long 1C
+    then takes for it is no matter of webhooks.
+    """
     customer = 1010 + number
-    request = dashboard_request(customer, "{ dashboard { profile { asOf } } }")
-    connection = Connection(other)
-    await connection.send(request)
-    kept = await connection.send(request)
-    body = json.dumps({"customers": [f"c-{customer}"], "sections": ["profile"]}).encode()
+    question = dashboard_request(customer, "{ dashboard { profile { asOf } } }")
+    office, front_end = Connection(one), Connection(other)
+    await front_end.send(question)
+    kept = await front_end.send(question)
+    webhook = webhook_request(json.dumps({"customers": [f"c-{customer}"], "sections": ["profile"]}).encode())
+    started = time.perf_counter()
+
+    async def tell() -> float:
+        if refused := await office.send(webhook):
+            raise RuntimeError(refused)
+        return time.perf_counter()
+
+    telling = asyncio.create_task(tell())
+    while True:
+        asked = time.perf_counter()
+        if await front_end.send(question) != kept:
+            break
+        # Both cabinets share a core: without a pause the questions are what the webhook waits for.
+        await asyncio.sleep(0.001)
+    done = await telling
+    office.close()
+    front_end.close()
+    return (done - started) * 1000, (asked - started) * 1000
+
+
+def webhook_request(body: bytes) -> bytes:
+    """A signed webhook, ready to be sent. By hand, as all the load is: a client sets up TLS for 30 ms first."""
     timestamp = str(int(time.time()))
     signature = hmac.new(SECRET.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    headers = {"X-Kabinet-Timestamp": timestamp, "X-Kabinet-Signature": f"sha256={signature}"}
-    started = time.perf_counter()
-    answer = await asyncio.to_thread(httpx2.post, f"{one}/hooks/erp", content=body, headers=headers)
-    answer.raise_for_status()
-    while await connection.send(request) == kept:
-        pass  # a question takes a millisecond: that is the pause
-    connection.close()
-    return (time.perf_counter() - started) * 1000
+    head = (
+        f"POST /hooks/erp HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"X-Kabinet-Timestamp: {timestamp}\r\nX-Kabinet-Signature: sha256={signature}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 if __name__ == "__main__":

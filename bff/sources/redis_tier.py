@@ -6,7 +6,7 @@ Keys, each after `kabinet:<format>:<shop>:`
     entry:<place's key>    an entry and the marks its tags had before its read, in msgpack; dies with the entry
     mark:<tag>             a random number, made by the first read that asks for it, removed by a drop
     lease:<place's key>    somebody refreshes the place
-    drops                  the channel on which drops are told to other processes' memory
+    drops                  the channel on which drops are told to other processes' memory (see `redis_listener`)
 
 An entry counts only while every one of its marks stands as it was. A mark that is gone for any reason (a drop, its
 expiry, an eviction, an emptied server) makes entries void, and the next one is another random number: no accident
@@ -14,14 +14,14 @@ revives an old entry. A counter that began at 0 could do so.
 
 Redis away is not the cabinet away. A call has a time limit of its own; whatever goes wrong, its answer is that of an
 empty tier. After a few failures in a row Redis is left alone for a while, and then tried by a task that no customer
-waits for. Drops that could not be told are owed: until they are paid this process reads nothing from Redis.
+waits for; where the subscription comes to stand again, at once. Drops that could not be told are owed: until they are
+paid this process reads nothing from Redis. They are paid as soon as can be, whether or not anybody asks.
 """
 
 import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -32,6 +32,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from bff.domain.clock import Clock
+from bff.sources.redis_listener import OnDrop, OnLost, RedisListener, dropped
 from bff.sources.redis_url import CONNECT_SECONDS, RedisClient
 from bff.sources.tier import Entry, Marks, Place
 
@@ -61,16 +62,6 @@ TAGS_AT_ONCE: Final = 1_000
 MAX_OWED: Final = 10_000
 """Owed drops that are remembered one by one; with more, everything is dropped."""
 
-HEARTBEAT_SECONDS: Final = 2.0
-"""After so long a silence the listener asks whether Redis is still there."""
-
-LISTEN_AGAIN_SECONDS: Final = 0.1
-LISTEN_AGAIN_AT_LAST_SECONDS: Final = 5.0
-"""Pauses between attempts to listen: the first, and the longest."""
-
-OnDrop = Callable[[Sequence[str]], Awaitable[None]]
-OnLost = Callable[[], Awaitable[None]]
-
 
 class _Kept(msgspec.Struct, frozen=True, array_like=True):
     key: bytes
@@ -80,14 +71,8 @@ class _Kept(msgspec.Struct, frozen=True, array_like=True):
     entry: Entry
 
 
-class _Dropped(msgspec.Struct, frozen=True, array_like=True):
-    sender: str
-    tags: list[bytes]
-
-
 _encode = msgspec.msgpack.Encoder().encode
-_decode_kept = msgspec.msgpack.Decoder(_Kept).decode
-_decode_dropped = msgspec.msgpack.Decoder(_Dropped).decode
+_decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class RedisTier:
@@ -121,7 +106,7 @@ class RedisTier:
         self._pause = 0.0
         self._away_until: float | None = None
         self._look: asyncio.Task[None] | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._listener: RedisListener | None = None
         self._closed = False
 
     async def open(self) -> None:
@@ -170,6 +155,9 @@ class RedisTier:
                 done += TAGS_AT_ONCE
         finally:
             self._owe(tags[done:])
+            # One lost connection, or a moment in which this process was busy, must not leave the others with old
+            # answers until somebody asks here.
+            self._pay_soon()
 
     async def lease(self, place: Place, seconds: float) -> bool:
         """Ask for the right to refresh a place; while Redis is away everybody has it."""
@@ -181,19 +169,41 @@ class RedisTier:
         """
         Hear from now on what other processes drop, until `close`.
 
-        `on_drop` gets the tags. `on_lost` is called where drops may have been missed: whenever the subscription
-        stands again, the first time included, and on a message that makes no sense or drops everything.
+        `on_drop` gets the tags. `on_lost` is called where drops may have been missed (see `RedisListener`), and where
+        everything is dropped.
         """
-        self._listener = asyncio.get_running_loop().create_task(self._listen(on_drop, on_lost))
+
+        async def heard(tags: Sequence[str]) -> None:
+            await (on_lost() if EVERYTHING in tags else on_drop(tags))
+
+        self._listener = RedisListener(
+            self._redis,
+            self._prefix + b"drops",
+            self._sender,
+            on_drop=heard,
+            on_lost=on_lost,
+            on_standing=self._stands,
+            on_failing=partial(self._went, "subscription"),
+            on_beat=self._pay_soon,
+        )
+        self._listener.start()
 
     async def close(self) -> None:
         """Let go."""
         self._closed = True
-        tasks = [task for task in (self._look, self._listener) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.gather(self._look, return_exceptions=True)
+        if self._listener is not None:
+            await self._listener.close()
         await self._client.close()
+
+    def _stands(self) -> None:
+        self._is_back("subscription")
+        if self._away_until is not None:
+            # Others may read already what is owed here as dropped: the pause is over.
+            self._away_until = self._monotonic()
+            self._may_call()
 
     def _key(self, kind: str, name: str) -> bytes:
         # JSON may smuggle half a surrogate pair into an id; that is no reason to call Redis away.
@@ -220,7 +230,7 @@ class RedisTier:
         if raw is None:
             return None
         try:
-            kept = _decode_kept(raw)
+            kept = _decode(raw)
         except msgspec.DecodeError:
             return None
         if kept.key != key:
@@ -265,13 +275,14 @@ class RedisTier:
 
     async def _forget(self, tags: Sequence[str]) -> bool:
         keys = [self._key("mark", tag) for tag in tags]
+        tell = ("PUBLISH", self._prefix + b"drops", dropped(self._sender, tags))
+        # Told last: who hears it must not find the dropped entries here. One server does what one connection brings in
+        # its order, so that it goes in one round trip; of a cluster each has to answer first.
         if self._client.clustered:
             await self._pipeline(("DEL", key) for key in keys)
+            await self._redis.execute_command(*tell)
         else:
-            await self._redis.delete(*keys)
-        # Told only now: who hears it must not find the dropped entries here.
-        message = _Dropped(self._sender, [tag.encode(errors="surrogatepass") for tag in tags])
-        await self._redis.publish(self._prefix + b"drops", _encode(message))
+            await self._pipeline([("DEL", *keys), tell])
         return True
 
     async def _take(self, key: bytes, life_ms: int) -> bool:
@@ -297,6 +308,21 @@ class RedisTier:
             # Dropped once more meanwhile, it is owed once more.
             if self._owed.get(tag) is debt:
                 del self._owed[tag]
+
+    def _pay_soon(self) -> None:
+        """Let a task pay what is owed: it has more time than a call, and nobody waits for it."""
+        if self._owed and self._may_call() and (self._look is None or self._look.done()):
+            self._look = asyncio.get_running_loop().create_task(self._pay_all())
+
+    async def _pay_all(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                while self._owed:
+                    await self._pay()
+        except Exception as error:  # noqa: BLE001 (see `_call`)
+            self._failed("drop", error)
+        else:
+            self._failures.pop("drop", None)
 
     def _may_call(self) -> bool:
         if self._closed:
@@ -344,50 +370,6 @@ class RedisTier:
             self._failing.discard(part)
             if not self._failing:
                 log.warning("redis answers again", address=self._client.address)
-
-    async def _listen(self, on_drop: OnDrop, on_lost: OnLost) -> None:
-        pause = LISTEN_AGAIN_SECONDS
-        while True:
-            try:
-                async with aclosing(self._redis.pubsub()) as subscription:
-                    async with asyncio.timeout(CONNECT_SECONDS):
-                        await self._redis.initialize()
-                        await subscription.subscribe(self._prefix + b"drops")
-                        await subscription.get_message(timeout=None)
-                    await on_lost()
-                    self._is_back("subscription")
-                    pause = LISTEN_AGAIN_SECONDS
-                    while True:
-                        await self._hear(subscription, on_drop, on_lost)
-            except Exception as error:  # noqa: BLE001 (see `_call`; a listener that ended would miss drops for ever)
-                self._went("subscription", error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LISTEN_AGAIN_AT_LAST_SECONDS)
-
-    async def _hear(self, subscription: Any, on_drop: OnDrop, on_lost: OnLost) -> None:
-        heard = await subscription.get_message(timeout=HEARTBEAT_SECONDS)
-        message = heard or await self._ask_whether_it_lives(subscription)
-        if message["type"] != "message":
-            return
-        try:
-            dropped = _decode_dropped(message["data"])
-        except msgspec.DecodeError:
-            await on_lost()
-            return
-        if dropped.sender == self._sender:
-            return
-        tags = [tag.decode(errors="surrogatepass") for tag in dropped.tags]
-        await (on_lost() if EVERYTHING in tags else on_drop(tags))
-
-    async def _ask_whether_it_lives(self, subscription: Any) -> Any:
-        if self._owed:
-            await self._call("drop", self._nothing)
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await subscription.ping()
-            return await subscription.get_message(timeout=None)
-
-    async def _nothing(self) -> None:
-        """What a call does that only pays what is owed."""
 
 
 def _tags(place: Place) -> tuple[str, ...]:

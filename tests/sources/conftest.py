@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bff.sources import redis_tier as module
-from bff.sources import redis_url
+from bff.sources import redis_listener, redis_url
+from bff.sources import redis_tier as redis_tier_module
 from bff.sources.memory import MemoryTier
 from bff.sources.redis_tier import RedisTier
 from bff.sources.redis_url import open_client
@@ -84,8 +84,8 @@ def place(name: str, *tags: str) -> Place:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a busy machine time to connect."""
-    monkeypatch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(redis_url, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    for module in (redis_listener, redis_tier_module, redis_url):
+        monkeypatch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(redis_url, "SENTINEL_SECONDS", PATIENCE_SECONDS)
 
 

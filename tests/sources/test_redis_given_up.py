@@ -10,7 +10,7 @@ from bff.sources import redis_tier as module
 from bff.sources.redis_tier import EVERYTHING, RedisTier
 from bff.sources.tier import Entry, Place
 from tests.sources.conftest import Bench, MakeTier, Servers, Watch, place
-from tests.sources.redis_outage import HERE, Logs, back, everything_is_empty
+from tests.sources.redis_outage import FAILING, HERE, Logs, back, events, everything_is_empty
 from tests.sources.redis_server import RedisServer
 
 pytestmark = pytest.mark.anyio
@@ -136,4 +136,40 @@ async def test_a_drop_owed_anew_while_it_is_paid_is_still_owed(
 
     tier._forget = forget  # type: ignore[method-assign]
     assert await tier.get([HERE]) == [None]
+    assert list(tier._owed) == ["customer:42"]
+
+
+async def test_a_drop_that_failed_once_is_paid_at_once_and_nobody_need_ask(
+    server: RedisServer, redis_tier: MakeTier, watch: Watch
+) -> None:
+    tier, other = redis_tier(server.url), Bench(redis_tier(server.url), watch)
+    await other.keep(HERE)
+    real = tier._forget
+
+    async def forget(tags: Sequence[str]) -> bool:
+        tier._forget = real  # type: ignore[method-assign]
+        raise ConnectionError
+
+    tier._forget = forget  # type: ignore[method-assign]
+    await tier.drop(HERE.tags)
+    assert list(tier._owed) == ["customer:42"]
+    assert tier._look is not None
+    await tier._look
+    assert tier._owed == {}
+    assert await other.bodies(HERE) == [None]
+    assert tier._failures == {}
+
+
+async def test_drops_that_keep_failing_are_an_outage(server: RedisServer, redis_tier: MakeTier, logs: Logs) -> None:
+    tier = redis_tier(server.url)
+
+    async def forget(tags: Sequence[str]) -> bool:
+        raise ConnectionError
+
+    tier._forget = forget  # type: ignore[method-assign]
+    for _ in range(module.FAILURES - 1):
+        await tier.drop(HERE.tags)
+        assert tier._look is not None
+        await tier._look
+    assert events(logs) == [FAILING]
     assert list(tier._owed) == ["customer:42"]
