@@ -42,7 +42,7 @@ def dropped(sender: str, tags: Iterable[str]) -> bytes:
 
 class RedisListener:
     """
-    Hears a channel from `start` to `close`, but for what `sender` says: nobody need hear of its own drops.
+    Hears a channel until `close`, in a task of its own, but for what `sender` says: nobody need hear of its own drops.
 
     `on_drop` gets the tags. `on_lost` is called where drops may have been missed: whenever the subscription stands
     again, the first time included, and on a message that makes no sense. After it `on_standing` is called, `on_failing`
@@ -69,17 +69,12 @@ class RedisListener:
         self._on_standing = on_standing
         self._on_failing = on_failing
         self._on_beat = on_beat
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Listen in a task of its own."""
         self._task = asyncio.get_running_loop().create_task(self._listen())
 
     async def close(self) -> None:
         """Hear nothing any more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def _listen(self) -> None:
         pause = LISTEN_AGAIN_SECONDS

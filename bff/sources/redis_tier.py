@@ -186,7 +186,6 @@ class RedisTier:
             on_failing=partial(self._went, "subscription"),
             on_beat=self._pay_soon,
         )
-        self._listener.start()
 
     async def close(self) -> None:
         """Let go."""
