@@ -16,17 +16,13 @@ from typing import Any
 
 import msgspec
 
-from bff.leaving_out import import_structlog
-
-import_structlog()  # as `kabinet serve` does, before anything else
-
-from bff.app import Cabinet, assemble, create_app  # noqa: E402
-from bff.demo.launch import demo_offices  # noqa: E402
-from bff.demo.run import demo_settings  # noqa: E402
-from bff.domain import BonusAccount, CustomerId  # noqa: E402
-from bff.domain.clock import utc_now  # noqa: E402
-from bff.sources.memory import MemoryTier  # noqa: E402
-from bff.sources.tier import Entry, Place  # noqa: E402
+from bff.app import Cabinet, assemble, create_app
+from bff.demo.launch import demo_offices
+from bff.demo.run import demo_settings
+from bff.domain import BonusAccount, CustomerId
+from bff.domain.clock import utc_now
+from bff.sources.memory import MemoryTier
+from bff.sources.tier import Entry, Place
 
 KNOWN = range(1001, 3001)
 

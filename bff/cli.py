@@ -78,9 +78,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the cabinet."""
-    from bff.leaving_out import import_structlog
-
-    import_structlog()
     from bff.app import assemble, create_app
     from bff.config import read_settings
     from bff.serving import PortTaken, Server, listen, settle_memory

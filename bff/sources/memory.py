@@ -1,9 +1,9 @@
 """The cache's tier in this process: bounded by entries and by bytes, least lately used out first."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from cachetools import LRUCache
 
 from bff.domain.clock import Clock
 from bff.sources.tags import TagIndex
@@ -19,53 +19,36 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Entry).decode
 
 
-class _Kept:
+class _Kept(LRUCache[str, tuple[bytes, *tuple[str, ...]]]):
     """
-    Entries by key, least lately used first, with an index by tag that forgets what is removed.
+    Entries by key: the encoded entry, then its tags. An index by tag forgets what is removed.
 
     There are tens of thousands, so they are kept small: an entry is encoded, as each of its numbers would be an object
-    of 24 bytes, its tags stand beside it in one tuple, and one dictionary is all there is.
+    of 24 bytes, and its tags stand beside it in one tuple. The library counts the entries; bytes are counted here, as
+    it would keep another dictionary for them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_entries: int) -> None:
+        super().__init__(max_entries)
         self.bytes = 0
         self.tags = TagIndex()
-        self._entries: OrderedDict[str, tuple[bytes, *tuple[str, ...]]] = OrderedDict()
-        """By key: the encoded entry, then the tags."""
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: str) -> Entry | None:
-        """What stands there; it counts as used."""
-        kept = self._entries.get(key)
-        if kept is None:
-            return None
-        self._entries.move_to_end(key)
-        return _decode(kept[0])
-
-    def put(self, place: Place, encoded: bytes) -> None:
-        """Store it, in place of what stood there."""
-        self.remove(place.key)
-        self._entries[place.key] = encoded, *place.tags
-        self.tags.add(place.key, place.tags)
+    def __setitem__(self, key: str, kept: tuple[bytes, *tuple[str, ...]]) -> None:
+        self.pop(key, None)
+        super().__setitem__(key, kept)
+        encoded, *tags = kept
+        self.tags.add(key, tags)
         self.bytes += len(encoded) + OVERHEAD_BYTES
 
-    def remove(self, key: str) -> None:
-        """Take out what stands there, if anything."""
-        kept = self._entries.pop(key, None)
-        if kept is not None:
-            encoded, *tags = kept
-            self.tags.discard(key, tags)
-            self.bytes -= len(encoded) + OVERHEAD_BYTES
-
-    def evict(self) -> None:
-        """Take out what has not been used for longest."""
-        self.remove(next(iter(self._entries)))
+    def __delitem__(self, key: str) -> None:
+        encoded, *tags = self[key]
+        super().__delitem__(key)
+        self.tags.discard(key, tags)
+        self.bytes -= len(encoded) + OVERHEAD_BYTES
 
     def clear(self) -> None:
-        """Take out everything."""
-        self._entries.clear()
+        # The library's own goes past `__delitem__`.
+        super().clear()
         self.tags.clear()
         self.bytes = 0
 
@@ -76,7 +59,7 @@ class MemoryTier:
     def __init__(self, *, max_entries: int, max_bytes: int, clock: Clock) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._kept = _Kept()
+        self._kept = _Kept(max_entries)
         self._clock = clock
         self._drops: dict[str, int] = {}
         self._forgotten_drops = 0
@@ -118,7 +101,7 @@ class MemoryTier:
         for tag in tags:
             self._drops[tag] = self._mark(tag) + 1
             for key in self._kept.tags.keys(tag):
-                self._kept.remove(key)
+                del self._kept[key]
         if len(self._drops) > MAX_DROPS:
             self._forget_drops()
 
@@ -142,20 +125,23 @@ class MemoryTier:
         self._kept.clear()
 
     def _get(self, key: str, now: float) -> Entry | None:
-        entry = self._kept.get(key)
-        if entry is not None and entry.dead_at <= now:
-            self._kept.remove(key)
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        entry = _decode(kept[0])
+        if entry.dead_at <= now:
+            del self._kept[key]
             return None
         return entry
 
     def _store(self, place: Place, entry: Entry) -> None:
         encoded = _encode(entry)
         if len(encoded) + OVERHEAD_BYTES > self._max_bytes:
-            self._kept.remove(place.key)
+            self._kept.pop(place.key, None)
             return
-        self._kept.put(place, encoded)
-        while len(self._kept) > self._max_entries or self._kept.bytes > self._max_bytes:
-            self._kept.evict()
+        self._kept[place.key] = encoded, *place.tags
+        while self._kept.bytes > self._max_bytes:
+            self._kept.popitem()
 
     def _forget_drops(self) -> None:
         self._forgotten_drops = max(self._drops.values(), default=self._forgotten_drops) + 1

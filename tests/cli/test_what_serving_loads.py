@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.cli.commands import SECRETS, SHOP
 
-NOT_ASKED_FOR = {"rich", "pygments", "httpx", "redis", "aiosmtplib", "phonenumbers", "email_validator", "dns"}
+NOT_ASKED_FOR = {"redis", "aiosmtplib", "phonenumbers", "email_validator", "dns"}
 """Not by anything that the demo's settings name: they have no Redis, no mail server, and nobody signs in here."""
 
 OF_1C = {"zeep", "requests", "urllib3"}

@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from lxml import etree
+from zeep import xsd
+from zeep.settings import Settings
+from zeep.wsdl import Document
+from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 from adapters.erp.onec_soap.envelope import Absence
-from bff.leaving_out import leaving_out
 from bff.plugins import SettingsFault
-
-# zeep takes an asynchronous HTTP client along where one is installed, which is no business of ours: five megabytes.
-with leaving_out("httpx"):
-    from zeep import xsd
-    from zeep.settings import Settings
-    from zeep.wsdl import Document
-    from zeep.wsdl.bindings import Soap11Binding, Soap12Binding
 
 Constant: TypeAlias = str | int | float | bool
 """A value of TOML that a request may hold."""
