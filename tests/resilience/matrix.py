@@ -172,7 +172,7 @@ class Service:
         assert self.cabinet.sources.storage is not None
         memory = self.cabinet.sources.storage.cache._near
         assert isinstance(memory, MemoryTier)
-        return b"\n".join(encoded for encoded, *_ in memory._kept._entries.values())
+        return b"\n".join(encoded for encoded, *_ in memory._kept.values())
 
 
 class Services:

@@ -16,7 +16,7 @@ from bff.mapping import reading
 from bff.sources import Answer, MemoryTier
 from bff.sources.fetching import Fetcher
 from bff.sources.read import Keeping
-from bff.sources.tier import Entry, Place
+from bff.sources.tier import Entry
 from tests.resilience.cabinets import Places
 from tests.resilience.matrix import Said, Services, judge, observe, services_before, shown, taking
 from tests.resilience.matrix_rows import OFFICE_OF, ROWS, Row
@@ -82,9 +82,9 @@ def judge_a_mixed_up_cache(services: Services, said: Said) -> None:
     assert service.cabinet.sources.storage is not None
     memory = service.cabinet.sources.storage.cache._near
     assert isinstance(memory, MemoryTier)
-    for key, (_, *tags) in list(memory._kept._entries.items()):
+    for key, (_, *tags) in list(memory._kept.items()):
         if ":c-1001" in key and (other := memory._kept.get(key.replace("c-1001", "c-1003"))):
-            memory._store(Place(key, tuple(tags)), other)
+            memory._kept[key] = other[0], *tags
     said()
     told = service.ask()
     for column in OWNED:
