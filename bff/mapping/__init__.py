@@ -3,8 +3,9 @@ The mapping language: which of a back office's names means what of ours, in a TO
 
 `file` reads and checks it, `documents` parses replies safely, `paths` finds things in them, `values` turns texts
 into typed values, `shapes` says what each domain object is made of, `reading` compiles all that, once at start, into
-a decoder for each read. `reads` compiles every read of a file with its requests, `writes` every write; `ports` makes
-ports of them, and `batches` cuts many keys into calls.
+a decoder for each read: `source` writes what reads one shape, `making` is how its objects are made. `reads` compiles
+every read of a file with its requests, `writes` every write; `ports` makes ports of them, and `batches` cuts many keys
+into calls.
 """
 
 from bff.mapping.batches import side_by_side, split

@@ -25,6 +25,9 @@ class Dialect(Enum):
 _MAX_DEPTH = 256
 """Elements within one another. libxml2 ends there, too."""
 
+_MOST_UNJUDGED_BYTES = 100_000
+"""What is larger, lxml parses first: it stops where nesting gets too deep, before that has filled the memory."""
+
 _PLAIN_START = re.compile(
     rb"""(?!<\?xml)|<\?xml\s+version=["']1\.0["']\s*(encoding=["']utf-8["']\s*)?(standalone=["']\w+["']\s*)?\?>""",
     re.IGNORECASE,
@@ -46,7 +49,7 @@ def parse_xml(body: bytes) -> Element:
     Raises `BadReply`, whose text holds nothing of the body: not XML, cut short, too deep, with a document type (DTD).
     """
     body = body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    whole = body if _is_plain(body) else _made_plain(body)
+    whole = body if _is_plain(body) and len(body) <= _MOST_UNJUDGED_BYTES else _judged(body)
     # Of the standard library's elements each is made once, and what is in it is at hand; lxml makes an object of a
     # node anew at every step, which costs more than all the rest of reading a large answer.
     parser = ElementTree.XMLParser()  # noqa: S314 - a document type never comes here, and so no entities do
@@ -69,8 +72,8 @@ def _is_plain(body: bytes) -> bool:
     return b"<!DOCTYPE" not in body and b"\0" not in body and _PLAIN_START.match(body) is not None
 
 
-def _made_plain(body: bytes) -> bytes:
-    """Write anew in UTF-8 what is in another encoding, or seems to have a document type. Raises `BadReply`."""
+def _judged(body: bytes) -> bytes:
+    """Let lxml refuse what has to be, and write anew in UTF-8 what is not plain. Raises `BadReply`."""
     if b"<!DOCTYPE" in body[:4_096]:
         raise BadReply("the XML has a document type (DTD), which is refused")
     try:
@@ -79,7 +82,7 @@ def _made_plain(body: bytes) -> bytes:
         raise BadReply(f"the answer of {len(body)} bytes is not whole XML") from None
     if root.getroottree().docinfo.doctype:
         raise BadReply("the XML has a document type (DTD), which is refused")
-    return etree.tostring(root, encoding="utf-8")
+    return body if _is_plain(body) else etree.tostring(root, encoding="utf-8")
 
 
 def _is_too_deep(root: Element) -> bool:

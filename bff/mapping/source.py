@@ -45,7 +45,7 @@ class Source:
     def compile(self) -> Any:
         """Make the decoder. It takes a node, and by name what is known without it."""
         namespace = dict(self.things)
-        exec(self.text, namespace)  # noqa: S102 - our own words, and names that are quoted
+        exec(compile(self.text, "<a decoder>", "exec"), namespace)  # noqa: S102 - our own words, and names that are quoted
         return namespace["decode"]
 
 

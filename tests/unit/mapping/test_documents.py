@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+import tracemalloc
 from decimal import Decimal
 
 import pytest
@@ -48,6 +49,21 @@ def test_elements_may_stand_256_deep() -> None:
     assert len(parse_xml(b"<a>" * 256 + b"</a>" * 256)) == 1
 
 
+def test_what_nests_too_deeply_takes_little_memory() -> None:
+    for depth in (300, 14_000, 1_000_000):
+        body = b"<a>" * depth + b"</a>" * depth
+        tracemalloc.start()
+        with pytest.raises(BadReply):
+            parse_xml(body)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10_000_000
+
+
+def test_a_large_answer_is_read_as_a_small_one() -> None:
+    assert len(parse_xml(b"<a>" + "<b>да</b>".encode() * 50_000 + b"</a>")) == 50_000
+
+
 def test_a_text_may_hold_a_document_type() -> None:
     page = "<!DOCTYPE html><p>да"
     assert parse_xml(f"<a>{' ' * 5_000}<![CDATA[{page}]]></a>".encode()).text == " " * 5_000 + page
@@ -67,6 +83,7 @@ def test_a_text_may_hold_a_document_type() -> None:
         b'<?xml version="1.0" encoding="secret"?><a/>',
         b"<a>" * 100_000,
         b"<a>" * 100_000 + b"</a>" * 100_000,
+        b"<a>" * 2_000_000 + b"secret" + b"</a>" * 2_000_000,
         b"<a>" * 257 + b"</a>" * 257,
         b"<a>" + b"<b/>" * 1_000 + b"<a>" * 256 + b"secret" + b"</a>" * 257,
         utf16("<a>" * 257 + "</a>" * 257),
