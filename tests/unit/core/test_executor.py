@@ -9,7 +9,7 @@ from graphql import ExecutionResult, Executor, OperationDefinitionNode, execute,
 
 from bff.schema.build import graphql_schema
 from bff.schema.fields import Attribute, shorten_resolvers
-from bff.web.executor import OperationExecutor, conditions_of
+from bff.web.executor import Fragments, OperationExecutor, conditions_of
 from tests.unit.core.boxes import ODD, Diary, schema_of
 
 THEIRS = schema_of()
@@ -48,7 +48,7 @@ def prepared(text: str, name: str | None = None) -> OperationExecutor:
     assert validate(OURS, document) == []
     operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
     (operation,) = (each for each in operations if name is None or (each.name and each.name.value == name))
-    return OperationExecutor(OURS, document, operation, hide_suggestions=True)
+    return OperationExecutor(OURS, operation, Fragments.of(document), hide_suggestions=True)
 
 
 def same(text: str, *variables: dict[str, Any], name: str | None = None) -> None:
