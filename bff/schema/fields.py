@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     GraphQLEnumType,
@@ -12,13 +12,17 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
 )
-from strawberry import Info
-from strawberry.types.base import StrawberryObjectDefinition
+from strawberry import ID, Info
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
 
 _DEFINITION = "strawberry-definition"
 """By this name graphql-core's types and fields know what Strawberry made them of."""
+
+_AS_THEY_COME: Final = (int, float, str, bool, ID)
+"""Types of arguments that Strawberry hands on as they are."""
 
 
 class Attribute:
@@ -65,15 +69,23 @@ def _shorten(field: GraphQLField) -> None:
         return
     if resolver is None:
         field.resolve = Attribute(made_of.python_name)
-    elif (
-        isinstance(resolver.wrapped_func, FunctionType)
-        and resolver.self_parameter
-        and resolver.info_parameter
-        and len(resolver.signature.parameters) == 2
-    ):
+    elif isinstance(resolver.wrapped_func, FunctionType) and _takes_what_comes(field, resolver):
+        assert resolver.info_parameter  # noqa: S101 (it has one)
         field.resolve = _called(resolver.wrapped_func, resolver.info_parameter.name, made_of)
 
 
+def _takes_what_comes(field: GraphQLField, resolver: StrawberryResolver[Any]) -> bool:
+    """Whether a function takes its object, `info`, and arguments just as graphql-core gives them."""
+    given = {argument.python_name: argument.type for argument in resolver.arguments}
+    return (
+        bool(resolver.self_parameter and resolver.info_parameter)
+        and len(resolver.signature.parameters) == 2 + len(given)
+        and given.keys() == field.args.keys()
+        and all(
+            (kind.of_type if isinstance(kind, StrawberryOptional) else kind) in _AS_THEY_COME for kind in given.values()
+        )
+    )
+
+
 def _called(function: Callable[..., Any], info_name: str, field: StrawberryField) -> GraphQLFieldResolver:
-    """A resolver that takes nothing but its object and `info`."""
-    return lambda source, info: function(source, **{info_name: Info(_raw_info=info, _field=field)})
+    return lambda source, info, **given: function(source, **{info_name: Info(_raw_info=info, _field=field)}, **given)

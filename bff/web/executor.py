@@ -6,7 +6,8 @@ attributes) is found out once. A request gets a shallow copy with its own variab
 """
 
 from collections.abc import Awaitable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from graphql import (
     DirectiveNode,
@@ -49,22 +50,35 @@ MAX_VARIABLE_ERRORS = 50
 _Selections = dict[tuple[GraphQLObjectType, int], Selection]
 
 
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """A document's fragments by name, in the library's two forms; one for all of its operations."""
+
+    definitions: dict[str, FragmentDefinitionNode]
+    details: dict[str, FragmentDetails]
+
+    @classmethod
+    def of(cls, document: DocumentNode) -> Self:
+        """Find them."""
+        found = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+        return cls(found, {name: FragmentDetails(fragment) for name, fragment in found.items()})
+
+
 class OperationExecutor(Executor[None]):
     """Executes one operation of a valid document, time and again."""
 
     def __init__(
         self,
         schema: GraphQLSchema,
-        document: DocumentNode,
         operation: OperationDefinitionNode,
+        fragments: Fragments,
         *,
         hide_suggestions: bool = False,
     ) -> None:
-        fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
         super().__init__(
             schema,
-            fragments,
-            {name: FragmentDetails(fragment) for name, fragment in fragments.items()},
+            fragments.definitions,
+            fragments.details,
             None,
             None,
             operation,

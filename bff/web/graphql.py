@@ -1,7 +1,7 @@
 """The GraphQL endpoint: POST with JSON, as the GraphQL-over-HTTP draft says. An ASGI application of its own."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -206,19 +206,20 @@ def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[d
     return answer, errors
 
 
-def _forget_tracebacks(errors: Iterable[GraphQLError], context: Context) -> None:
+def _forget_tracebacks(errors: Sequence[GraphQLError], context: Context) -> None:
     """
     Let go of what errors hold, when they have been told and logged.
 
     Tracebacks hold frames, and these the execution, which holds its errors: all of it would stay until a garbage
     collection, and errors come in crowds.
     """
-    for error in errors:
-        error.__traceback__ = None
-        if error.original_error is not None:
-            error.original_error.__traceback__ = None
-    for notice in context.notices:
-        notice.error.__traceback__ = None
+    raised = [*errors, *(error.original_error for error in errors), *(notice.error for notice in context.notices)]
+    for each in raised:
+        error: BaseException | None = each
+        # What it was raised in place of is of the same request; causes may be others', too.
+        while error is not None and error.__traceback__ is not None:
+            error.__traceback__ = None
+            error = error.__context__
 
 
 async def _send(send: Send, reply: _Reply, media_type: str, more: tuple[Header, ...]) -> None:

@@ -20,7 +20,7 @@ from graphql import (
 
 from bff.errors import Code
 from bff.web.complexity import Cost, Measure, PageSize, refuse_long_lists, too_expensive
-from bff.web.executor import OperationExecutor
+from bff.web.executor import Fragments, OperationExecutor
 from bff.web.limits import LimitSettings
 from bff.web.refusal import RequestRefused, bad_request
 
@@ -165,6 +165,7 @@ class Operations:
 
     def _measured(self, document: DocumentNode, *, is_known: bool) -> dict[str | None, Operation]:
         measure = Measure(self._schema, document, self._limits)
+        fragments = Fragments.of(document)
         found: dict[str | None, Operation] = {}
         for node in document.definitions:
             if isinstance(node, OperationDefinitionNode):
@@ -173,7 +174,7 @@ class Operations:
                     raise too_expensive(cost.fixed, self._limits.cost)
                 name = node.name.value if node.name else None
                 is_query = node.operation is OperationType.QUERY
-                executor = OperationExecutor(self._schema, document, node, hide_suggestions=not self._introspection)
+                executor = OperationExecutor(self._schema, node, fragments, hide_suggestions=not self._introspection)
                 found[name] = Operation(executor, name, is_query, cost, sizes, is_known)
         measure.unused_fragments()
         return found
