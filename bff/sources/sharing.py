@@ -7,15 +7,16 @@ are outstanding, divided by all slots. One call with everything would leave the 
 for the longest call; calls of one key would spend the slots on the fixed cost of a call. What one request asks for
 together is never parted for that: the products of a page come in one call.
 
-A slot that comes free does not leave with half of its share while requests that will fill it are being read: it waits
-until the loop has had nothing new for a few turns. Nobody pays for a timer: a loop that has nothing to do turns twenty
-times in a tenth of a millisecond, and one that has much to do could not send the call any sooner than that.
+Where keys outnumber the slots, a slot that comes free does not leave with half of its share: those who have just been
+answered ask again, and others come. It waits for the whole share, but no longer than a fifth of a call; that is less
+than what a call of half the size costs everybody. Where there are slots enough, nobody waits.
 
 Keys that are already under way are joined, not asked for again. A caller who leaves harms nobody: what is under way
 goes on, what still waits for nobody is taken out.
 """
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,12 +34,10 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 
 
-GATHERING_TURNS: Final = 20
-"""Turns of the loop without a new key, after which a slot takes what there is: from the bytes of a request to its keys
-are about ten."""
+PATIENCE: Final = 0.2
+"""How long a free slot waits for its share, as a part of what the last call took."""
 
-GATHERING_SHARE: Final = 0.2
-"""How long a slot waits at the most, as a part of what the last call took."""
+MOST_PATIENCE_SECONDS: Final = 0.025
 
 
 @dataclass(slots=True, eq=False)
@@ -92,8 +91,9 @@ class Slots:
         self.under_way = 0
         self.closed = False
         self._lanes: deque[Lane[Any, Any]] = deque()
+        self.patience = 0.0
         self._scheduled = False
-        self._patience = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, lane: "Lane[Any, Any]") -> None:
@@ -101,50 +101,43 @@ class Slots:
         self._lanes.append(lane)
 
     def schedule(self) -> None:
-        """Fill free slots at the end of this turn of the loop, or as soon as what comes in has come in."""
+        """Fill free slots at the end of this turn of the loop: what one burst brings goes together."""
         if self.free and self.waiting and not self._scheduled:
             self._scheduled = True
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._gather, loop, loop.time() + self._patience, self.waiting, 0)
+            asyncio.get_running_loop().call_soon(self._fill)
 
-    @property
-    def _share(self) -> int:
-        """Keys for each call."""
-        return -(-(self.waiting + self.under_way) // self.calls)
-
-    def _gather(self, loop: asyncio.AbstractEventLoop, until: float, waiting: int, quiet: int) -> None:
-        """Wait for a whole share, as long as new keys come."""
-        share = self._share
-        quiet = quiet + 1 if self.waiting == waiting else 0
-        if (
-            share <= 1
-            or quiet >= GATHERING_TURNS
-            or any(len(lane.waiting) >= share for lane in self._lanes)
-            or loop.time() >= until
-        ):
-            self._scheduled = False
-            self._fill(loop)
-        else:
-            loop.call_soon(self._gather, loop, until, self.waiting, quiet)
-
-    def _fill(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _fill(self) -> None:
+        self._scheduled = False
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         while self.free and self.waiting:
-            lane = next(lane for lane in self._lanes if lane.waiting)
+            share = -(-(self.waiting + self.under_way) // self.calls)
+            lane = next((lane for lane in self._lanes if lane.may_go(share, now)), None)
+            if lane is None:
+                self._fill_later(loop)
+                return
             # The next lane's turn: one that always has keys waiting must not starve the others.
             self._lanes.remove(lane)
             self._lanes.append(lane)
-            flights = lane.take(self._share)
+            flights = lane.take(share)
             self.free -= 1
             task = loop.create_task(lane.run(flights))
             self._tasks.add(task)
-            task.add_done_callback(partial(self._done, lane, flights, loop.time()))
+            task.add_done_callback(partial(self._done, lane, flights, now))
+
+    def _fill_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        at = min(lane.patient_until for lane in self._lanes if lane.waiting)
+        self._timer = loop.call_at(at, self.schedule)
 
     def _done(
         self, lane: "Lane[Any, Any]", flights: "Flights[Any, Any]", began: float, task: asyncio.Task[None]
     ) -> None:
         self._tasks.discard(task)
         self.free += 1
-        self._patience = (asyncio.get_running_loop().time() - began) * GATHERING_SHARE
+        took = asyncio.get_running_loop().time() - began
+        self.patience = min(took * PATIENCE, MOST_PATIENCE_SECONDS)
         # Here and not in the call's own task: one that is cancelled before its first step runs none of its lines.
         lane.land(flights, None if task.cancelled() else task.exception())
         self.schedule()
@@ -152,6 +145,8 @@ class Slots:
     async def close(self) -> None:
         """Give up what waits and what is under way, and begin nothing any more."""
         self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         for lane in self._lanes:
             lane.give_up()
         for task in self._tasks:
@@ -179,6 +174,8 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
+        self.patient_until = math.inf
+        """When what waits goes without its share; infinite before a slot was free for it."""
         self._groups: OrderedDict[int, dict[K, None]] = OrderedDict()
         """Keys that wait, as they were asked for together, by a running number; those who leave are taken out."""
         self._numbers = count()
@@ -220,6 +217,16 @@ class Lane(Generic[K, R]):
             found[key] = late if flight.outcome is None else flight.outcome
         return found
 
+    def may_go(self, share: int, now: float) -> bool:
+        """Whether a free slot takes what waits here now."""
+        if not self.waiting:
+            return False
+        if len(self.waiting) >= min(share, self.batch):
+            return True
+        if self.patient_until == math.inf:
+            self.patient_until = now + self._slots.patience
+        return now >= self.patient_until
+
     def take(self, share: int) -> Flights[K, R]:
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
         flights: Flights[K, R] = {}
@@ -230,6 +237,7 @@ class Lane(Generic[K, R]):
             del self._groups[number]
             for key in group:
                 flights[key] = self._under_way[key] = self.waiting.pop(key)
+        self.patient_until = math.inf
         self._slots.waiting -= len(flights)
         self._slots.under_way += len(flights)
         return flights
@@ -281,6 +289,8 @@ class Lane(Generic[K, R]):
             return refusal
         if self._slots.waiting >= self._slots.queue:
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
+        if not self.waiting:
+            self.patient_until = math.inf
         flight = self.waiting[key] = _Flight()
         self._slots.waiting += 1
         new.append(key)

@@ -1,7 +1,9 @@
 """Calls shared between requests: who goes with whom, who joins, and who has how many slots."""
 
-from bff.sources.sharing import GATHERING_SHARE, GATHERING_TURNS
-from tests.sources.shared_calls import Desk, good
+import asyncio
+
+from bff.sources.sharing import MOST_PATIENCE_SECONDS, PATIENCE
+from tests.sources.shared_calls import Desk, cancel, good
 from tests.sources.virtual_time import in_virtual_time, now, turns, work
 
 
@@ -56,9 +58,12 @@ async def test_what_collected_while_all_was_busy_is_spread_too() -> None:
     assert desk.idle()
 
 
-async def busy_desk(seconds: float = 1.0) -> Desk:
-    """Two slots: one with four keys under way, one just free again after so long a call."""
-    desk = Desk(calls=2)
+CALL_SECONDS = 0.05
+
+
+async def busy_desk(seconds: float = CALL_SECONDS, lanes: int = 1) -> Desk:
+    """Two slots: one with four keys under way, one free again after so long a call."""
+    desk = Desk(calls=2, lanes=lanes)
     for number in range(8):
         desk.start(number)
     await turns()
@@ -69,41 +74,82 @@ async def busy_desk(seconds: float = 1.0) -> Desk:
 
 
 @in_virtual_time
-async def test_a_slot_waits_for_its_share_while_requests_come_in() -> None:
+async def test_a_free_slot_waits_for_its_share() -> None:
     desk = await busy_desk()
     for key in "abcd":
-        desk.start(key)
-        await turns(GATHERING_TURNS // 2)
+        assert len(desk.office.calls) == 2
+        await desk.ask(key)
     assert desk.office.calls[2:] == [["a", "b", "c", "d"]]
+    assert now() == CALL_SECONDS
     await desk.office.answer(2)
     assert desk.idle()
 
 
 @in_virtual_time
-async def test_a_slot_goes_with_what_there_is_when_nothing_more_comes() -> None:
+async def test_it_waits_no_longer_than_a_part_of_a_call() -> None:
     desk = await busy_desk()
-    desk.start("a")
-    desk.start("b")
-    await turns(GATHERING_TURNS // 2)
+    await desk.ask("a")
+    await asyncio.sleep(CALL_SECONDS * PATIENCE * 0.9)
+    await desk.ask("b")
     assert len(desk.office.calls) == 2
-    await turns(GATHERING_TURNS)
+    await asyncio.sleep(CALL_SECONDS * PATIENCE * 0.2)
     assert desk.office.calls[2:] == [["a", "b"]]
-    assert now() == 1.0
     await desk.office.answer(2)
     assert desk.idle()
 
 
 @in_virtual_time
-async def test_a_slot_waits_no_longer_than_a_part_of_a_call() -> None:
-    desk = await busy_desk(1.0)
-    desk.start("a")
-    await turns(2)
-    desk.start("b")
-    await turns(2)
+async def test_after_a_very_long_call_it_waits_no_longer() -> None:
+    desk = await busy_desk(30.0)
+    await desk.ask("a")
+    await asyncio.sleep(MOST_PATIENCE_SECONDS * 1.1)
+    assert desk.office.calls[2:] == [["a"]]
+    await desk.office.answer(2)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_who_comes_when_the_others_have_left_waits_for_a_time_of_their_own() -> None:
+    desk = await busy_desk()
+    gone = await desk.ask("gone")
+    await cancel(gone)
+    await asyncio.sleep(CALL_SECONDS)
+    await desk.ask("a")
     assert len(desk.office.calls) == 2
-    work(GATHERING_SHARE)
-    await turns(2)
-    assert desk.office.calls[2:] == [["a", "b"]]
+    await asyncio.sleep(CALL_SECONDS * PATIENCE * 1.1)
+    assert desk.office.calls[2:] == [["a"]]
+    await desk.office.answer(2)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_a_lane_with_few_keys_has_its_turn_beside_one_with_many() -> None:
+    desk = await busy_desk(lanes=2)
+    rare = await desk.ask("rare", lane=1)
+    for start in range(10, 30, 4):
+        tasks = [desk.start(number) for number in range(start, start + 4)]
+        await turns()
+        work(CALL_SECONDS)
+        for office in desk.offices:
+            await office.answer(2)
+        if rare.done():
+            break
+    assert rare.done()
+    assert len(desk.offices[0].calls) <= 5
+    await desk.office.answer(2)
+    assert all(task.done() for task in tasks)
+
+
+@in_virtual_time
+async def test_with_a_slot_for_each_nobody_waits_though_calls_are_long() -> None:
+    desk = Desk(calls=4)
+    first = await desk.ask("a")
+    work(CALL_SECONDS)
+    await desk.office.answer()
+    assert await first == good("a")
+    await desk.ask("b")
+    await desk.ask("c")
+    assert desk.office.calls == [["a"], ["b"], ["c"]]
     await desk.office.answer(2)
     assert desk.idle()
 

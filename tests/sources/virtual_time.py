@@ -7,8 +7,6 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec
 
-from bff.sources.sharing import GATHERING_TURNS
-
 P = ParamSpec("P")
 
 
@@ -71,7 +69,7 @@ def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P,
     return run
 
 
-async def turns(count: int = 3 * GATHERING_TURNS) -> None:
+async def turns(count: int = 10) -> None:
     """Let the loop turn so often; no time passes."""
     for _ in range(count):
         await asyncio.sleep(0)
