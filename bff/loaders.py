@@ -13,10 +13,10 @@ other section with it.
 from asyncio import Future, Task, create_task, gather, get_running_loop, shield, sleep, wait
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
-from aiodataloader import DataLoader
+from aiodataloader import DataLoader, dispatch_queue
+from aiodataloader import Loader as Queued
 
 from bff.domain import (
     BonusAccount,
@@ -43,6 +43,36 @@ QUIET_TURNS = 10
 fields below it that ask for more are three to six."""
 
 
+class _Batches(DataLoader[K, Answer[V]]):
+    """
+    The keys of one turn as one read.
+
+    It knows nothing of the `Loader` that it is for: else both would live, and every answer with them, until the garbage
+    collector comes by.
+    """
+
+    get_cache_key = staticmethod(lambda key: key)
+
+    def __init__(self, read: Read[K, V], deadline: float) -> None:
+        self._read = read
+        self._deadline = deadline
+        super().__init__()
+
+    async def batch_load_fn(self, keys: list[K]) -> list[Any]:
+        """Never raise: a key's failure stands in its place."""
+        if get_running_loop().time() >= self._deadline:
+            late = TimedOut("the request's time was up before the call", back_office=self._read.back_office)
+            return [late] * len(keys)
+        found = await self._read(keys, deadline=self._deadline)
+        return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
+
+    def do_resolve_reject(self, key: K, future: "Future[Answer[V]]") -> None:
+        """Queue a key. The library begins a task only to begin another one, for the batch, in it."""
+        self._queue.append(Queued(key, future))
+        if len(self._queue) == 1:
+            self.loop.call_soon(dispatch_queue, self)
+
+
 class Loader(Generic[K, V]):
     """One read, within one request."""
 
@@ -51,16 +81,15 @@ class Loader(Generic[K, V]):
         self._wait_until = started + seconds / 2
         self._gate: Task[None] | None = None
         self._asked = 0
+        self.is_followed = False
         self.under_way: set[Future[Answer[V]]] = set()
-        """What has been asked for and has not come."""
-        # The batch knows nothing of this object: else both would live, and every answer with them, until the garbage
-        # collector comes by.
-        batch = partial(_batch, read, started + seconds)
-        self._loader: DataLoader[K, Answer[V]] = DataLoader(batch_load_fn=batch, get_cache_key=_same)
+        """What has been asked for and has not come, where another loader follows this one."""
+        self._batches = _Batches(read, started + seconds)
 
     def follow(self, loader: "Loader[Any, Any]") -> None:
         """Wait for what that loader has under way: its answers will bring keys for this one."""
         self._after.add(loader)
+        loader.is_followed = True
 
     async def load(self, key: K) -> Answer[V]:
         """One key's answer. Raises that key's `BackOfficeError`."""
@@ -69,18 +98,12 @@ class Loader(Generic[K, V]):
             if self._gate is None:
                 self._gate = create_task(self._until_others_are_done())
             await shield(self._gate)
-        future = self._loader.load(key)
-        if not future.done() and future not in self.under_way:
+        future = self._batches.load(key)
+        if self.is_followed and not future.done() and future not in self.under_way:
             self.under_way.add(future)
-            future.add_done_callback(self._landed)
+            future.add_done_callback(self.under_way.discard)
         # Shielded: one field that is given up must not cancel the future that others wait on.
         return await shield(future)
-
-    def _landed(self, future: Future[Answer[V]]) -> None:
-        self.under_way.discard(future)
-        if not future.cancelled():
-            # Taken note of: its error is none that nobody saw, even if all who waited for it have been given up.
-            future.exception()
 
     async def _until_others_are_done(self) -> None:
         while True:
@@ -103,18 +126,6 @@ class Loader(Generic[K, V]):
             if isinstance(outcome, BaseException) and not isinstance(outcome, BackOfficeError):
                 raise outcome
         return dict(zip(keys, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
-
-
-def _same(key: K) -> K:
-    return key
-
-
-async def _batch(read: Read[K, V], deadline: float, keys: list[K]) -> list[Any]:
-    if get_running_loop().time() >= deadline:
-        late = TimedOut("the request's time was up before the call", back_office=read.back_office)
-        return [late] * len(keys)
-    found = await read(keys, deadline=deadline)
-    return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def settle_memory() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(5_000, 40, 50)
 
 
 class _Protocol(HttpToolsProtocol):

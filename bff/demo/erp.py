@@ -20,6 +20,7 @@ from bff.demo.data.world import World
 from bff.demo.erp_records import contact_xml, customer_xml, order_xml, stored_order_xml
 from bff.demo.office import Office
 from bff.demo.register import BadData, Register
+from bff.demo.serving import began
 from bff.demo.sessions import PoolExhausted, Session, Sessions, SessionUnknown
 from bff.demo.soap import BadCall, Call
 
@@ -104,16 +105,14 @@ class Erp:
 
     async def _post(self, request: Request) -> Response:
         body = await request.body()
-        began = perf_counter()
         call = _read(body)
-        reading = perf_counter() - began
         operation = call.operation if isinstance(call, Call) and call.operation in self._operations else _UNKNOWN
 
         async def answer(wrong_owner: bool) -> Response:
             if not self._is_signed_in(request):
                 return _unauthorized()
             try:
-                return await self._in_session(request, call, wrong_owner, reading)
+                return await self._in_session(request, call, wrong_owner)
             except SessionUnknown:
                 return PlainTextResponse("Сеанс отсутствует или удален", 400)
             except PoolExhausted:
@@ -126,9 +125,7 @@ class Erp:
         finally:
             self._in_flight -= 1
 
-    async def _in_session(
-        self, request: Request, call: Call | BadCall | None, wrong_owner: bool, reading: float
-    ) -> Response:
+    async def _in_session(self, request: Request, call: Call | BadCall | None, wrong_owner: bool) -> Response:
         """Answer in the session the headers ask for; one that nobody asked to keep lives for this call only."""
         wish = request.headers.get("IBSession")
         if wish not in (None, "start", "finish"):
@@ -140,7 +137,7 @@ class Erp:
             session = self._sessions.find(cookie or "")
         ends = wish == "finish" or (wish is None and cookie is None)
         try:
-            response = await self._in_turn(session, call, wrong_owner, reading)
+            response = await self._in_turn(request, session, call, wrong_owner)
         finally:
             if ends:
                 self._sessions.end(session)
@@ -149,10 +146,12 @@ class Erp:
         return response
 
     async def _in_turn(
-        self, session: Session, call: Call | BadCall | None, wrong_owner: bool, reading: float
+        self, request: Request, session: Session, call: Call | BadCall | None, wrong_owner: bool
     ) -> Response:
+        is_busy = session.turn.locked()
         async with self._sessions.turn(session):
-            began = perf_counter() - reading
+            # The session's own time, whatever else this process has to do with a call.
+            begins = perf_counter() if is_busy else began(request.scope)
             if call is None:
                 return Response()  # nothing but the header: to start or to finish a session
             if isinstance(call, BadCall):
@@ -165,7 +164,7 @@ class Erp:
             except BadCall as error:
                 return soap.fault(error.version, error.reason, is_client=True)
             response = soap.answer(call.version, call.operation, content)
-            await _pause_until(began + (self._call_ms + self._key_ms * keys) / 1000)
+            await _pause_until(begins + (self._call_ms + self._key_ms * keys) / 1000)
             return response
 
     def _customers(self, call: Call, wrong_owner: bool) -> tuple[int, str]:

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from time import perf_counter
 from types import FrameType
 from typing import Any, cast
 
@@ -17,11 +18,12 @@ _EXTENSION = "bff.demo.connection"
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also hands the connection on: an office must be able to cut it off."""
+    """uvicorn's protocol, which hands on the connection, for an office must be able to cut it off, and the time."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)["extensions"] = {_EXTENSION: {"transport": self.transport}}
+        here = {"transport": self.transport, "began": perf_counter()}
+        cast("dict[str, Any]", self.scope)["extensions"] = {_EXTENSION: here}
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +43,11 @@ class _Server(uvicorn.Server):
 def connection(scope: Scope) -> asyncio.Transport:
     """Return the connection on which a request came."""
     return cast("asyncio.Transport", scope["extensions"][_EXTENSION]["transport"])
+
+
+def began(scope: Scope) -> float:
+    """Return when a request began to come, by `perf_counter`."""
+    return cast("float", scope["extensions"][_EXTENSION]["began"])
 
 
 def serve(office: str, app: ASGIApp, port: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
+from cachetools import LRUCache
 from starlette.types import Receive
 
 from bff.errors import Code
@@ -18,6 +19,9 @@ from bff.web.refusal import RequestRefused, bad_request
 _JSON: Final = b"application/json"
 _NOT_JSON: Final = "the body is not JSON, or has a name twice"
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions", "documentId"})
+
+
+_MOST_KNOWN_BYTES: Final = 8_192
 
 
 class Disconnected(Exception):
@@ -32,6 +36,10 @@ class GraphQLRequest:
     document_id: str | None
     operation_name: str | None
     variables: dict[str, Any]
+
+
+_known: LRUCache[bytes, GraphQLRequest] = LRUCache(256)
+"""Bodies that front ends send time and again, read already."""
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -49,7 +57,14 @@ async def read_post(headers: Mapping[bytes, bytes], receive: Receive, limits: Li
         _refuse_other_types(content_type)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise bad_request("the body must not be compressed", status=415)
-    return _well_formed(_parsed(await _body(headers, receive, limits)))
+    body = await _body(headers, receive, limits)
+    known = _known.get(body)
+    if known is None:
+        known = _well_formed(_parsed(body))
+        # Not what has variables: they differ from customer to customer, and hold what they type.
+        if not known.variables and len(body) <= _MOST_KNOWN_BYTES:
+            _known[body] = known
+    return known
 
 
 def read_get(query_string: bytes) -> GraphQLRequest:
