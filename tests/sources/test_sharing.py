@@ -1,6 +1,7 @@
 """Calls shared between requests: who goes with whom, who joins, and who has how many slots."""
 
 import asyncio
+from typing import Any
 
 from bff.sources.sharing import MOST_PATIENCE_SECONDS, PATIENCE
 from tests.sources.shared_calls import Desk, cancel, good
@@ -126,6 +127,7 @@ async def test_who_comes_when_the_others_have_left_waits_for_a_time_of_their_own
 async def test_a_lane_with_few_keys_has_its_turn_beside_one_with_many() -> None:
     desk = await busy_desk(lanes=2)
     rare = await desk.ask("rare", lane=1)
+    tasks: list[asyncio.Task[Any]] = []
     for start in range(10, 30, 4):
         tasks = [desk.start(number) for number in range(start, start + 4)]
         await turns()
