@@ -2,18 +2,20 @@
 The 1C-bound regime: 64 customers at once, all different, each asks for another as soon as it is answered. The demo's
 1C has 8 sessions and takes 40 ms a call and 1 ms a customer.
 
-    python -m bench.erp_bound [--seconds 20] [--clients 64] [--alone]
+    python -m bench.erp_bound [--seconds 20] [--clients 64] [--alone] [--awake] [--times 1]
 
-`--alone` measures once more with calls shared by nobody: one customer a call.
+`--alone` measures once more with calls shared by nobody: one customer a call. `--awake` keeps idle cores from falling
+asleep; see `bench.rig.awake`.
 """
 
 import argparse
 import asyncio
 import math
+from contextlib import nullcontext
 from typing import Any
 
 from bench.load import Load, closed_loop, cycle
-from bench.rig import dashboard_request, rig
+from bench.rig import awake, dashboard_request, rig
 
 SESSIONS, CALL_MS, CUSTOMER_MS = 8, 40.0, 1.0
 
@@ -63,13 +65,17 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=20)
     arguments.add_argument("--clients", type=int, default=64)
     arguments.add_argument("--alone", action="store_true")
+    arguments.add_argument("--awake", action="store_true")
+    arguments.add_argument("--times", type=int, default=1)
     asked = arguments.parse_args()
     limit = ideal(asked.clients)
     print(f"an ideal scheduler would get {limit:.0f} dashboards a second out of this 1C")
-    say("shared calls", *measure(asked.clients, asked.seconds, {}), limit)
-    if asked.alone:
-        alone = measure(asked.clients, asked.seconds, {"KABINET__BACK_OFFICES__ERP__BATCH": 1})
-        say("a call for each", *alone, limit)
+    with awake() if asked.awake else nullcontext():
+        for _ in range(asked.times):
+            say("shared calls", *measure(asked.clients, asked.seconds, {}), limit)
+        if asked.alone:
+            alone = measure(asked.clients, asked.seconds, {"KABINET__BACK_OFFICES__ERP__BATCH": 1})
+            say("a call for each", *alone, limit)
 
 
 if __name__ == "__main__":

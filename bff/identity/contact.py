@@ -10,6 +10,9 @@ from bff.errors import BadUserInput
 _PHONE = re.compile(r"\+?[0-9 ()\-]{3,40}", re.ASCII)
 _LONGEST_EMAIL = 254
 
+_NO_PHONE = "not a mobile number of a country that this shop writes to"
+_NO_EMAIL = "not a mail address"
+
 
 class BadField(BadUserInput):
     """One field of the input is wrong. The message is ours and does not hold the value."""
@@ -30,14 +33,13 @@ def read_phone(text: str, *, countries: Sequence[str], refused_prefixes: Sequenc
     import phonenumbers  # noqa: PLC0415
     from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType  # noqa: PLC0415
 
-    bad = BadField("phone", "not a mobile number of a country that this shop writes to")
     typed = text.strip(" ")
     if not _PHONE.fullmatch(typed):
-        raise bad
+        raise BadField("phone", _NO_PHONE)
     try:
         number = phonenumbers.parse(typed, countries[0])
     except NumberParseException:
-        raise bad from None
+        raise BadField("phone", _NO_PHONE) from None
     value = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     # Only for a valid number there is a country; satellite networks have none.
@@ -46,7 +48,7 @@ def read_phone(text: str, *, countries: Sequence[str], refused_prefixes: Sequenc
         or phonenumbers.number_type(number) not in mobile
         or value.startswith(tuple(refused_prefixes))
     ):
-        raise bad
+        raise BadField("phone", _NO_PHONE)
     return Contact(ContactKind.PHONE, value)
 
 
@@ -59,11 +61,10 @@ def read_email(text: str) -> Contact:
     """
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 (as above)
 
-    bad = BadField("email", "not a mail address")
     typed = text.strip(" ")
     # Looked at here as well: what is very long would be parsed first.
     if len(typed) > _LONGEST_EMAIL:
-        raise bad
+        raise BadField("email", _NO_EMAIL)
     try:
         read = validate_email(
             typed,
@@ -73,6 +74,6 @@ def read_email(text: str) -> Contact:
             test_environment=True,  # only means that .test is a domain like another: no message gets there anyway
         )
     except EmailNotValidError:
-        raise bad from None
+        raise BadField("email", _NO_EMAIL) from None
     # For an ASCII mailbox there is always an ASCII address, and that was measured, too.
     return Contact(ContactKind.EMAIL, str(read.ascii_email).lower())

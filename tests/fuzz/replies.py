@@ -76,6 +76,7 @@ class Reply:
         if not isinstance(answer, dict):
             yield f"not a map in JSON: {self.body[:200]!r}"
             return
+        sent = self.asked.decode(errors="replace") if isinstance(self.asked, bytes) else str(self.asked)
         errors = answer.get("errors", [])
         if self.status >= 400 and not errors:
             yield "refused without an error"
@@ -84,5 +85,7 @@ class Reply:
                 yield f"no code, or none that a front end may see: {error!r}"
             if not error.get("message"):
                 yield f"an error without a text: {error!r}"
-            if bare := UNMASKED.search(orjson.dumps(error).decode()):
-                yield f"unmasked {bare[0]!r} in {error!r}"
+            for bare in UNMASKED.finditer(orjson.dumps(error).decode()):
+                # What the client itself sent may be said back to it; Hypothesis sends names that stand in our sources.
+                if bare[0] not in sent:
+                    yield f"unmasked {bare[0]!r} in {error!r}"

@@ -37,6 +37,7 @@ def alive() -> int:
         "{ dashboard { favorites(first: 5000) { totalCount } profile { displayName } } }",
         "mutation { signOut { signedOut userErrors { message } } }",
         "mutation { signOutEverywhere { signedOut } }",
+        'mutation { requestSignInCode(input: {contact: {email: "no address"}}) { userErrors { message } } }',
     ],
 )
 def test_nothing_of_an_execution_is_left(front: Front, no_collections: None, query: str) -> None:
