@@ -1,7 +1,7 @@
 """
 Added latency: 50 requests a second, back offices that take 20, 40 and 80 ms; every request is another customer's.
 
-    python -m bench.latency [--seconds 20] [--per-second 50]
+    python -m bench.latency [--seconds 20] [--per-second 50] [--awake]
 
 The physical limit is the longest chain of calls that the query needs: nothing can be quicker. The demo's back offices
 share one core with the load and queue there themselves; so the longest chain is asked for directly, too, in the same
@@ -12,9 +12,10 @@ import argparse
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from bench.load import Load, cycle, open_loop
-from bench.rig import dashboard_request, rig
+from bench.rig import awake, dashboard_request, rig
 from bff.app import assemble
 from bff.demo.run import demo_settings
 from bff.domain import BonusAccount, CustomerId
@@ -69,8 +70,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seconds", type=float, default=20)
     arguments.add_argument("--per-second", type=float, default=50)
+    arguments.add_argument("--awake", action="store_true", help="keep idle cores awake; see bench.rig")
     asked = arguments.parse_args()
-    with rig({"KABINET__CACHE__ENABLED": "false", **ROOM}, erp={"pool": 32}) as (offices, address):
+    with (
+        awake() if asked.awake else nullcontext(),
+        rig({"KABINET__CACHE__ENABLED": "false", **ROOM}, erp={"pool": 32}) as (offices, address),
+    ):
         requests = cycle(lambda number: dashboard_request(number, QUERY), range(1005, 3000))
 
         async def both() -> tuple[Load, Load]:
