@@ -99,9 +99,11 @@ class Loader(Generic[K, V]):
                 self._gate = create_task(self._until_others_are_done())
             await shield(self._gate)
         future = self._batches.load(key)
-        if self.is_followed and not future.done() and future not in self.under_way:
-            self.under_way.add(future)
-            future.add_done_callback(self.under_way.discard)
+        if not future.done():
+            future.add_done_callback(_take_note)
+            if self.is_followed:
+                self.under_way.add(future)
+                future.add_done_callback(self.under_way.discard)
         # Shielded: one field that is given up must not cancel the future that others wait on.
         return await shield(future)
 
@@ -126,6 +128,12 @@ class Loader(Generic[K, V]):
             if isinstance(outcome, BaseException) and not isinstance(outcome, BackOfficeError):
                 raise outcome
         return dict(zip(keys, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
+
+
+def _take_note(future: "Future[Any]") -> None:
+    """Look at its error: it is none that nobody saw, even if all who waited for it have been given up."""
+    if not future.cancelled():
+        future.exception()
 
 
 @dataclass(frozen=True, slots=True)
