@@ -127,7 +127,8 @@ def serving(cabinet: "Cabinet", *, graphiql_headers: Callable[[], Mapping[str, s
     ready = threading.Event()
     with listen("127.0.0.1", 0) as listening:
         app = create_app(cabinet, graphiql_headers=graphiql_headers)
-        server = Server(app, drain_seconds=1, announce=ready.set)
+        limits = cabinet.loaded.settings.limits
+        server = Server(app, drain_seconds=1, head_seconds=limits.head_seconds, announce=ready.set)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         while not ready.wait(0.1):
