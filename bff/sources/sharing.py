@@ -90,8 +90,9 @@ class Slots:
         self.waiting = 0
         self.under_way = 0
         self.closed = False
-        self._lanes: deque[Lane[Any, Any]] = deque()
         self.patience = 0.0
+        """How many seconds a free slot waits for its share."""
+        self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
