@@ -31,7 +31,7 @@ PRODUCTS = [ProductId(f"p-{number}") for number in range(1, 130)]
 
 @pytest.fixture(scope="module")
 def offices() -> Iterator[DemoOffices]:
-    with demo_offices() as offices:
+    with demo_offices(erp={"pool": 100}) as offices:
         yield offices
 
 
