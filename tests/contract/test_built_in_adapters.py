@@ -31,7 +31,7 @@ PRODUCTS = [ProductId(f"p-{number}") for number in range(1, 130)]
 
 @pytest.fixture(scope="module")
 def offices() -> Iterator[DemoOffices]:
-    with demo_offices(erp={"pool": 100}) as offices:
+    with demo_offices() as offices:
         yield offices
 
 
@@ -48,6 +48,7 @@ class OfADemoOffice(AdapterContract):
         yield adapters[self.back_office]
         for adapter in adapters.values():
             await adapter.close()
+        assert offices.erp.stats()["sessions"] == 0
 
     @pytest.fixture
     def sample(self) -> Sample:

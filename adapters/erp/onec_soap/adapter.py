@@ -1,6 +1,7 @@
 """The adapter: files, checked against each other, and a client become ports."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.erp.onec_soap.answers import SESSION_FAULTS, Answers
@@ -61,8 +62,16 @@ def connect(
         session_faults=(*SESSION_FAULTS, *mapping.session_faults),
         refusals=[(fault.contains, fault.code) for fault in mapping.faults],
     )
+    # Beside the pool's calls there may be as many that were left: see `Client`.
+    connections = 2 * settings.pool
     http, writing = (
-        clients.open(back_office, settings.address, limits, headers=sign_in(settings), ca_file=settings.ca_file)
+        clients.open(
+            back_office,
+            settings.address,
+            replace(limits, connections=connections),
+            headers=sign_in(settings),
+            ca_file=settings.ca_file,
+        )
         for limits in (settings.limits, settings.write_limits)
     )
     client = Client(back_office, settings, http, answers, writing=writing)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +55,8 @@ class Client:
     Calls to one service, at most `pool` of them in flight.
 
     Nothing here times how long a call waits for its slot: the caller has a deadline and cancels. Writes go by
-    `writing`, which gives them more time; without it, by `http`, too.
+    `writing`, which gives them more time; without it, by `http`, too. Calls that would open a session and were left
+    before it had a name go on beside those in flight, at most `pool` of them.
     """
 
     def __init__(
@@ -76,6 +77,9 @@ class Client:
         self._answers = answers
         self._pause = pause
         self._slots = Slots(settings.pool)
+        self._pool = settings.pool
+        self._left: dict[asyncio.Future[HttpReply], None] = {}
+        """Calls that nobody waits for any more, but whose answers will name sessions; the oldest first."""
 
     async def call(self, read: Read, keys: Sequence[str]) -> Any:
         """
@@ -122,9 +126,14 @@ class Client:
         try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await asyncio.gather(*map(self._finish, self._slots.take_all()))
+                while self._left:
+                    await asyncio.wait(self._left, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.gather(*map(self._finish, self._slots.take_all()))
         except TimeoutError:
             logger.debug("%s: sessions left to age out", self._back_office)
         finally:
+            for call in self._left:
+                call.cancel()
             await self._http.close()
             await self._writing.close()
 
@@ -152,15 +161,18 @@ class Client:
         if isinstance(lost, Busy):
             slot.cookie = self._slots.reclaim()
             if slot.cookie is None:
-                await self._pause()
+                # The session of a call that was left will be free in a moment; without one, somebody else's may be.
+                await (asyncio.wait(self._left, return_when=asyncio.FIRST_COMPLETED) if self._left else self._pause())
+                slot.cookie = self._slots.reclaim()
 
     async def _attempt(self, call: Call, request: bytes, slot: Slot, http: HttpClient) -> Any:
         headers = soap_headers(call.operation, self._soap)
         if self._reuse:
             headers |= slot.headers()
         cookie, slot.cookie = slot.cookie, None
+        posting = http.request("POST", headers=headers, body=request)
         try:
-            reply = await http.request("POST", headers=headers, body=request)
+            reply = await (self._to_its_end(posting) if self._reuse and not cookie else posting)
         except BaseException:
             # Cancelled, timed out, cut: 1C may still be busy in this session, and the next call would wait behind.
             if cookie:
@@ -171,6 +183,29 @@ class Client:
         if len(reply.body) > _LARGE_BYTES:
             return await asyncio.to_thread(self._decode, call, reply)
         return self._decode(call, reply)
+
+    async def _to_its_end(self, posting: Coroutine[Any, Any, HttpReply]) -> HttpReply:
+        """
+        Make a call that opens a session, and do not end it when its caller leaves.
+
+        Nothing but its answer names the session: 1C would keep one, until it has aged, that nobody can use or finish.
+        """
+        call = asyncio.ensure_future(posting)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            if len(self._left) == self._pool:
+                next(iter(self._left)).cancel()
+            self._left[call] = None
+            call.add_done_callback(self._keep_session_of)
+            raise
+
+    def _keep_session_of(self, call: "asyncio.Future[HttpReply]") -> None:
+        del self._left[call]
+        if call.cancelled() or call.exception() is not None:
+            return
+        if cookie := cookie_of(call.result().headers.get("set-cookie")):
+            self._slots.keep(cookie)
 
     def _decode(self, call: Call, reply: HttpReply) -> Any:
         return call.decode(self._answers.payload(reply, call.operation.reply_name))

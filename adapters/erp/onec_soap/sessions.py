@@ -31,6 +31,7 @@ class Slots:
     """All slots of one back office, and the sessions that calls have left in the lurch."""
 
     def __init__(self, calls: int) -> None:
+        self._spare: list[str] = []
         self._abandoned: deque[str] = deque(maxlen=calls)
         self._idle: asyncio.LifoQueue[Slot] = asyncio.LifoQueue()
         for _ in range(calls):
@@ -40,10 +41,16 @@ class Slots:
     async def borrow(self) -> AsyncIterator[Slot]:
         """Wait for a slot, first come first served, and hold it."""
         slot = await self._idle.get()
+        if slot.cookie is None and self._spare:
+            slot.cookie = self._spare.pop()
         try:
             yield slot
         finally:
             self._idle.put_nowait(slot)
+
+    def keep(self, cookie: str) -> None:
+        """Put aside a session that has no slot and nothing to do: the next slot without one has it."""
+        self._spare.append(cookie)
 
     def abandon(self, cookie: str) -> None:
         """
@@ -54,14 +61,18 @@ class Slots:
         self._abandoned.append(cookie)
 
     def reclaim(self) -> str | None:
-        """Take the session that was abandoned first, and so is the likeliest to be free again; None where none is."""
+        """Take a session without a slot; of abandoned ones the first, as the likeliest to be free again."""
+        if self._spare:
+            return self._spare.pop()
         return self._abandoned.popleft() if self._abandoned else None
 
     def take_all(self) -> list[str]:
-        """Take away every slot that is not in use and every abandoned session, and say which sessions are open."""
+        """Take away every slot that is not in use and every session without one, and say which sessions are open."""
         idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
-        abandoned = [self._abandoned.popleft() for _ in range(len(self._abandoned))]
-        return [*(slot.cookie for slot in idle if slot.cookie), *abandoned]
+        open_ones = [*(slot.cookie for slot in idle if slot.cookie), *self._spare, *self._abandoned]
+        self._spare.clear()
+        self._abandoned.clear()
+        return open_ones
 
 
 def cookie_header(cookie: str) -> dict[str, str]:

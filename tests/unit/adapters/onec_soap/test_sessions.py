@@ -250,6 +250,60 @@ async def test_closing_finishes_abandoned_sessions_too(server: FakeOneC, make: M
     assert sessions(server)[2:] == [("finish", "ibsession=s1")]
 
 
+async def leave_a_starting_call(server: FakeOneC, adapter: Adapter) -> asyncio.Event:
+    """Let a call that opens session s1 be cancelled before its answer; that comes when the event is set."""
+    begun, answering = asyncio.Event(), asyncio.Event()
+
+    async def slowly(asked: Asked) -> Answer:
+        begun.set()
+        await answering.wait()
+        return echo(asked)
+
+    server.behaviour = slowly
+    task = asyncio.create_task(profiles(adapter, "c1"))
+    await begun.wait()
+    task.cancel()
+    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError)
+    return answering
+
+
+async def test_where_1c_has_no_session_the_one_of_a_call_that_was_left_is_waited_for(
+    server: FakeOneC, make: Make
+) -> None:
+    adapter = make()
+    answering = await leave_a_starting_call(server, adapter)
+
+    async def refuse(asked: Asked) -> Answer:
+        answering.set()
+        return Answer(status=406) if asked.wish == "start" else echo(asked)
+
+    server.behaviour = refuse
+    for _ in range(2):
+        assert set(await profiles(adapter, "c1")) == {"c1"}
+    again = (None, "ibsession=s1")
+    assert sessions(server) == [("start", None), ("start", None), again, again]
+
+
+async def test_closing_finishes_the_session_of_a_call_that_was_left(server: FakeOneC, make: Make) -> None:
+    adapter = make()
+    answering = await leave_a_starting_call(server, adapter)
+    closing = asyncio.ensure_future(adapter.close())
+    answering.set()
+    await closing
+    assert sessions(server) == [("start", None), ("finish", "ibsession=s1")]
+
+
+async def test_no_more_calls_are_left_than_the_pool_has(server: FakeOneC, make: Make) -> None:
+    adapter = make(pool=1)
+    first = await leave_a_starting_call(server, adapter)
+    second = await leave_a_starting_call(server, adapter)
+    first.set()
+    second.set()
+    await adapter.close()
+    # The first of them was broken off when the second was left; which session that was, nobody knows.
+    assert [wish for wish, _ in sessions(server)] == ["start", "start", "finish"]
+
+
 async def test_waiting_for_a_slot_is_not_timed(server: FakeOneC, make: Make) -> None:
     async def slowly(asked: Asked) -> Answer:
         await asyncio.sleep(0.5)
@@ -291,6 +345,16 @@ async def test_closing_does_not_wait_for_a_1c_that_hangs(
         raise AssertionError
 
     server.behaviour = hang
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await adapter.close()
+
+
+async def test_closing_does_not_wait_for_a_call_that_was_left_and_hangs(
+    server: FakeOneC, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_FAREWELL_SECONDS", 0.03)
+    adapter = make()
+    await leave_a_starting_call(server, adapter)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await adapter.close()
 
