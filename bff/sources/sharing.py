@@ -8,8 +8,10 @@ for the longest call; calls of one key would spend the slots on the fixed cost o
 together is never parted for that: the products of a page come in one call.
 
 Where keys outnumber the slots, a slot that comes free does not leave with half of its share: those who have just been
-answered ask again, and others come. It waits for the whole share, but no longer than a fifth of a call; that is less
-than what a call of half the size costs everybody. Where there are slots enough, nobody waits.
+answered ask again, and others come. It waits for the whole share, and keeps its distance from the call of the method
+that left before it: calls that come back together get in each other's way, and their callers all ask again at once. It
+waits no longer than a fifth of a call; that is less than what a call of half the size costs everybody. Where there are
+slots enough, nobody waits.
 
 Keys that are already under way are joined, not asked for again. A caller who leaves harms nobody: what is under way
 goes on, what still waits for nobody is taken out.
@@ -38,6 +40,9 @@ PATIENCE: Final = 0.2
 """How long a free slot waits for its share, as a part of what the last call took."""
 
 MOST_PATIENCE_SECONDS: Final = 0.025
+
+DISTANCE: Final = 0.8
+"""How far a method's calls leave apart, as a part of what evenly spaced ones would be."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +84,23 @@ Flights: TypeAlias = dict[K, _Flight[R]]
 """The keys of one call."""
 
 
+@dataclass(slots=True)
+class _Peak:
+    """The most that a figure was in the last `seconds`, or a little longer."""
+
+    most: int = 0
+    before: int = 0
+    began: float = -math.inf
+
+    def of(self, figure: int, now: float, seconds: float) -> int:
+        """With what it is now."""
+        if now > self.began + seconds:
+            self.before = self.most if now <= self.began + 2 * seconds else 0
+            self.most, self.began = 0, now
+        self.most = max(self.most, figure)
+        return max(self.most, self.before)
+
+
 class Slots:
     """The calls that one back office takes at once, and the lanes that want them."""
 
@@ -90,8 +112,12 @@ class Slots:
         self.waiting = 0
         self.under_way = 0
         self.closed = False
-        self.patience = 0.0
-        """How many seconds a free slot waits for its share."""
+        self._took = 0.0
+        """What the last call took, seconds."""
+        self._known = _Peak()
+        """Keys that wait or are under way, and those who were just answered: they are about to ask again."""
+        self.patient_until = math.inf
+        """When a free slot waits no longer; infinite where none does."""
         self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -112,33 +138,46 @@ class Slots:
         loop = asyncio.get_running_loop()
         now = loop.time()
         while self.free and self.waiting:
-            share = -(-(self.waiting + self.under_way) // self.calls)
-            lane = next((lane for lane in self._lanes if lane.may_go(share, now)), None)
+            share = -(-self._known.of(self.waiting + self.under_way, now, self._took) // self.calls)
+            lane = self._lane_to_go(share, now, loop)
             if lane is None:
-                self._fill_later(loop)
                 return
             # The next lane's turn: one that always has keys waiting must not starve the others.
             self._lanes.remove(lane)
             self._lanes.append(lane)
             flights = lane.take(share)
+            lane.left_at = now
             self.free -= 1
             task = loop.create_task(lane.run(flights))
             self._tasks.add(task)
             task.add_done_callback(partial(self._done, lane, flights, now))
+        self.patient_until = math.inf
 
-    def _fill_later(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _lane_to_go(self, share: int, now: float, loop: asyncio.AbstractEventLoop) -> "Lane[Any, Any] | None":
+        """Whose keys a free slot takes now; None where it had better wait, and then it looks again in time."""
+        lanes = [lane for lane in self._lanes if lane.waiting]
+        if share == 1 or now >= self.patient_until:
+            return lanes[0]
+        if self.patient_until == math.inf:
+            self.patient_until = now + min(self._took * PATIENCE, MOST_PATIENCE_SECONDS)
+        at = self.patient_until
+        distance = DISTANCE * self._took * sum(lane.is_busy for lane in self._lanes) / self.calls
+        for lane in lanes:
+            if len(lane.waiting) >= min(share, lane.batch):
+                if now >= lane.left_at + distance:
+                    return lane
+                at = min(at, lane.left_at + distance)
         if self._timer is not None:
             self._timer.cancel()
-        at = min(lane.patient_until for lane in self._lanes if lane.waiting)
         self._timer = loop.call_at(at, self.schedule)
+        return None
 
     def _done(
         self, lane: "Lane[Any, Any]", flights: "Flights[Any, Any]", began: float, task: asyncio.Task[None]
     ) -> None:
         self._tasks.discard(task)
         self.free += 1
-        took = asyncio.get_running_loop().time() - began
-        self.patience = min(took * PATIENCE, MOST_PATIENCE_SECONDS)
+        self._took = asyncio.get_running_loop().time() - began
         # Here and not in the call's own task: one that is cancelled before its first step runs none of its lines.
         lane.land(flights, None if task.cancelled() else task.exception())
         self.schedule()
@@ -175,13 +214,18 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
-        self.patient_until = math.inf
-        """When what waits goes without its share; infinite before a slot was free for it."""
+        self.left_at = -math.inf
+        """When its last call left."""
         self._groups: OrderedDict[int, dict[K, None]] = OrderedDict()
         """Keys that wait, as they were asked for together, by a running number; those who leave are taken out."""
         self._numbers = count()
         self._under_way: dict[K, _Flight[R]] = {}
         slots.add(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits or is under way."""
+        return bool(self.waiting or self._under_way)
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
@@ -218,16 +262,6 @@ class Lane(Generic[K, R]):
             found[key] = late if flight.outcome is None else flight.outcome
         return found
 
-    def may_go(self, share: int, now: float) -> bool:
-        """Whether a free slot takes what waits here now."""
-        if not self.waiting:
-            return False
-        if len(self.waiting) >= min(share, self.batch):
-            return True
-        if self.patient_until == math.inf:
-            self.patient_until = now + self._slots.patience
-        return now >= self.patient_until
-
     def take(self, share: int) -> Flights[K, R]:
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
         flights: Flights[K, R] = {}
@@ -238,7 +272,6 @@ class Lane(Generic[K, R]):
             del self._groups[number]
             for key in group:
                 flights[key] = self._under_way[key] = self.waiting.pop(key)
-        self.patient_until = math.inf
         self._slots.waiting -= len(flights)
         self._slots.under_way += len(flights)
         return flights
@@ -290,8 +323,8 @@ class Lane(Generic[K, R]):
             return refusal
         if self._slots.waiting >= self._slots.queue:
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
-        if not self.waiting:
-            self.patient_until = math.inf
+        if not self._slots.waiting:
+            self._slots.patient_until = math.inf
         flight = self.waiting[key] = _Flight()
         self._slots.waiting += 1
         new.append(key)

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from bff.sources.sharing import MOST_PATIENCE_SECONDS, PATIENCE
+from bff.sources.sharing import DISTANCE, MOST_PATIENCE_SECONDS, PATIENCE
 from tests.sources.shared_calls import Desk, cancel, good
 from tests.sources.virtual_time import in_virtual_time, now, turns, work
 
@@ -83,6 +83,69 @@ async def test_a_free_slot_waits_for_its_share() -> None:
     assert desk.office.calls[2:] == [["a", "b", "c", "d"]]
     assert now() == CALL_SECONDS
     await desk.office.answer(2)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_those_who_were_just_answered_count_for_the_share() -> None:
+    desk = await busy_desk()
+    await desk.office.answer()
+    for key in "abcd":
+        assert len(desk.office.calls) == 2
+        await desk.ask(key)
+    assert desk.office.calls[2:] == [["a", "b", "c", "d"]]
+    await desk.office.answer()
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_those_who_were_answered_long_ago_do_not() -> None:
+    desk = await busy_desk()
+    await desk.office.answer()
+    await asyncio.sleep(CALL_SECONDS * 2.1)
+    await desk.ask("a")
+    assert desk.office.calls[2:] == [["a"]]
+    await desk.office.answer()
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_calls_that_came_back_together_leave_one_after_the_other() -> None:
+    desk = Desk(calls=8)
+    for number in range(32):
+        desk.start(number)
+    await turns()
+    work(CALL_SECONDS)
+    await desk.office.answer(8)
+    for number in range(32):
+        desk.start(number)
+    await turns()
+    distance = DISTANCE * CALL_SECONDS / 8
+    assert len(desk.office.calls) == 8 + 1
+    await asyncio.sleep(distance * 1.1)
+    assert len(desk.office.calls) == 8 + 2
+    # A slot's patience ends all waiting, though, so that the last of a burst is not late by all the others' distances.
+    await asyncio.sleep(CALL_SECONDS * PATIENCE - distance)
+    assert [len(call) for call in desk.office.calls[8:]] == [4] * 8
+    await desk.office.answer(8)
+    assert desk.idle()
+
+
+@in_virtual_time
+async def test_methods_that_are_asked_together_leave_together() -> None:
+    desk = Desk(calls=4, lanes=2)
+    for _ in range(2):
+        for number in range(8):
+            for lane in (0, 1):
+                desk.start(number, lane=lane)
+        await turns()
+        assert [len(office.open[0][0]) for office in desk.offices] == [4, 4]
+        work(CALL_SECONDS)
+        for office in desk.offices:
+            await office.answer(2)
+    await asyncio.sleep(CALL_SECONDS)
+    for office in desk.offices:
+        await office.answer(2)
     assert desk.idle()
 
 
