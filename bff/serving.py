@@ -2,9 +2,9 @@
 
 import gc
 import socket
-from asyncio import TimerHandle
+from asyncio import TimerHandle, Transport
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 import uvicorn
@@ -45,6 +45,38 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 40, 50)
+
+
+class _HeadWithBody:
+    """
+    A transport for one answer, whose head goes out together with the first piece of its body.
+
+    uvicorn writes the one and then the other, and uvloop sends each at once: two packets, and two calls of the system.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """The first call is the head, the second has something of the body, if only that there is none."""
+        if self._head is None:
+            self._head = data
+        else:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+
+    def close(self) -> None:
+        """Close the connection, where there is no body after all."""
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """As the transport says."""
+        return self._transport.is_closing()
 
 
 class _Protocol(HttpToolsProtocol):
@@ -103,6 +135,9 @@ class _Protocol(HttpToolsProtocol):
         if self._get_upgrade() == b"websocket":
             self._stop(400, "there are no WebSockets here")
         super().on_headers_complete()
+        # Not where something comes before the head, or nothing after it.
+        if self.scope["method"] != "HEAD" and not self.expect_100_continue:
+            self.cycle.transport = cast("Transport", _HeadWithBody(self.transport))
 
     def on_response_complete(self) -> None:
         """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""

@@ -1,5 +1,6 @@
 """Logs: one line an event, to stderr, and nothing of what a traceback has seen."""
 
+import io
 import json
 import logging
 import re
@@ -47,6 +48,29 @@ def test_json_is_one_line_an_event_on_stderr(capsys: pytest.CaptureFixture[str])
     assert (found["event"], found["level"], found["back_office"]) == ("двое\nстрок", "info", "erp")
     assert found["timestamp"].endswith("Z")
     assert "двое" in line
+
+
+class Pieces(io.StringIO):
+    """Keeps what is written piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_line_is_written_in_one_piece(form: Literal["json", "console"], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two processes that log to one file would break each other's lines else.
+    written = Pieces()
+    monkeypatch.setattr("sys.stderr", written)
+    configure_logging(form)
+    structlog.get_logger("kabinet.test").info("one")
+    logging.getLogger("library").warning("two")
+    assert [(piece.count("\n"), piece[-1]) for piece in written.pieces] == [(1, "\n")] * 2
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
