@@ -41,6 +41,9 @@ PATIENCE: Final = 0.2
 
 MOST_PATIENCE_SECONDS: Final = 0.025
 
+CLOCK_SECONDS: Final = 0.001
+"""uvloop's clock goes by milliseconds: a timer for less comes at once, too early, and again and again."""
+
 DISTANCE: Final = 0.8
 """How far a method's calls leave apart, as a part of what evenly spaced ones would be."""
 
@@ -156,10 +159,10 @@ class Slots:
     def _lane_to_go(self, share: int, now: float, loop: asyncio.AbstractEventLoop) -> "Lane[Any, Any] | None":
         """Whose keys a free slot takes now; None where it had better wait, and then it looks again in time."""
         lanes = [lane for lane in self._lanes if lane.waiting]
-        if share == 1 or now >= self.patient_until:
-            return lanes[0]
         if self.patient_until == math.inf:
             self.patient_until = now + min(self._took * PATIENCE, MOST_PATIENCE_SECONDS)
+        if share == 1 or now >= self.patient_until:
+            return lanes[0]
         at = self.patient_until
         distance = DISTANCE * self._took * sum(lane.is_busy for lane in self._lanes) / self.calls
         for lane in lanes:
@@ -169,7 +172,7 @@ class Slots:
                 at = min(at, lane.left_at + distance)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(at, self.schedule)
+        self._timer = loop.call_at(max(at, now + CLOCK_SECONDS), self.schedule)
         return None
 
     def _done(
@@ -230,9 +233,8 @@ class Lane(Generic[K, R]):
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
         loop = asyncio.get_running_loop()
-        late = TimedOut("no answer before the deadline", back_office=self._slots.back_office)
         if loop.time() >= deadline:
-            return dict.fromkeys(keys, late)
+            return dict.fromkeys(keys, self._late())
         found: dict[K, R | BackOfficeError] = {}
         boarded: dict[K, _Flight[R]] = {}
         new: list[K] = []
@@ -259,7 +261,7 @@ class Lane(Generic[K, R]):
                         if not flight.parties:
                             self._leave(key, flight)
         for key, flight in boarded.items():
-            found[key] = late if flight.outcome is None else flight.outcome
+            found[key] = self._late() if flight.outcome is None else flight.outcome
         return found
 
     def take(self, share: int) -> Flights[K, R]:
@@ -348,6 +350,9 @@ class Lane(Generic[K, R]):
         del group[key]
         if not group:
             del self._groups[flight.group]
+
+    def _late(self) -> BackOfficeError:
+        return TimedOut("no answer before the deadline", back_office=self._slots.back_office)
 
     def _stopping(self) -> BackOfficeError:
         return Unavailable("the service stops", back_office=self._slots.back_office)

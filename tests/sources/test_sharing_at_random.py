@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from structlog.testing import capture_logs
 
 from bff.errors import BackOfficeError
+from bff.sources.sharing import MOST_PATIENCE_SECONDS
 from tests.sources.shared_calls import Desk, Found, good
 from tests.sources.virtual_time import VirtualLoop, turns
 
@@ -101,6 +102,7 @@ class SharingMachine(RuleBasedStateMachine):
             for _ in range(100):
                 for office in self.desk.offices:
                     await office.answer(SLOTS)
+                await asyncio.sleep(MOST_PATIENCE_SECONDS)
             await turns()
             assert all(task.done() for _, task in self.asked), "everybody has been told"
 
