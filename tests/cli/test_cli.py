@@ -80,8 +80,7 @@ def test_demo_serves_until_it_is_told_to_stop() -> None:
     assert "kept" in rest, "the banner says what a broken office is hidden by"
     assert "Traceback" not in rest
     assert "error" not in rest
-    # 130; or 0 where the second signal came as the first had ended the service already.
-    assert status in {130, 0}
+    assert status == 130
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
