@@ -72,7 +72,7 @@ class _Flight(Generic[R]):
     """One key that has been asked for, and those who wait for it."""
 
     outcome: R | BackOfficeError | None = None
-    parties: list[_Party] = field(default_factory=list)
+    parties: dict[_Party, None] = field(default_factory=dict)
     group: int = 0
     """What it was asked for together with."""
 
@@ -115,12 +115,6 @@ class Slots:
         self.waiting = 0
         self.under_way = 0
         self.closed = False
-        self._took = 0.0
-        """What the last call took, seconds."""
-        self._known = _Peak()
-        """Keys that wait or are under way, and those who were just answered: they are about to ask again."""
-        self.patient_until = math.inf
-        """When a free slot waits no longer; infinite where none does."""
         self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -141,38 +135,43 @@ class Slots:
         loop = asyncio.get_running_loop()
         now = loop.time()
         while self.free and self.waiting:
-            share = -(-self._known.of(self.waiting + self.under_way, now, self._took) // self.calls)
-            lane = self._lane_to_go(share, now, loop)
+            outstanding = sum(lane.most(now) for lane in self._lanes)
+            share = -(-outstanding // self.calls)
+            lane = self._lane_to_go(outstanding, share, now, loop)
             if lane is None:
                 return
             # The next lane's turn: one that always has keys waiting must not starve the others.
             self._lanes.remove(lane)
             self._lanes.append(lane)
-            flights = lane.take(share)
-            lane.left_at = now
             self.free -= 1
+            flights = lane.take(share, now)
             task = loop.create_task(lane.run(flights))
             self._tasks.add(task)
             task.add_done_callback(partial(self._done, lane, flights, now))
-        self.patient_until = math.inf
 
-    def _lane_to_go(self, share: int, now: float, loop: asyncio.AbstractEventLoop) -> "Lane[Any, Any] | None":
+    def _lane_to_go(
+        self, outstanding: int, share: int, now: float, loop: asyncio.AbstractEventLoop
+    ) -> "Lane[Any, Any] | None":
         """Whose keys a free slot takes now; None where it had better wait, and then it looks again in time."""
-        lanes = [lane for lane in self._lanes if lane.waiting]
-        if self.patient_until == math.inf:
-            self.patient_until = now + min(self._took * PATIENCE, MOST_PATIENCE_SECONDS)
-        if share == 1 or now >= self.patient_until:
-            return lanes[0]
-        at = self.patient_until
-        distance = DISTANCE * self._took * sum(lane.is_busy for lane in self._lanes) / self.calls
-        for lane in lanes:
-            if len(lane.waiting) >= min(share, lane.batch):
-                if now >= lane.left_at + distance:
+        waiting = [lane for lane in self._lanes if lane.waiting]
+        if share == 1:
+            return waiting[0]
+        moments = [lane.patience_ends(now, share) for lane in waiting]
+        for lane, patience_ends in zip(waiting, moments, strict=True):
+            if now >= patience_ends:
+                return lane
+        for lane in waiting:
+            most = lane.most(now)
+            if lane.groups == most or lane.fills(self.free + 1, share):
+                return lane
+            if lane.fills(1, share):
+                may_leave = lane.left_at + DISTANCE * lane.took * outstanding / (most * self.calls)
+                if now >= may_leave:
                     return lane
-                at = min(at, lane.left_at + distance)
+                moments.append(may_leave)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(max(at, now + CLOCK_SECONDS), self.schedule)
+        self._timer = loop.call_at(max(min(moments), now + CLOCK_SECONDS), self.schedule)
         return None
 
     def _done(
@@ -180,7 +179,7 @@ class Slots:
     ) -> None:
         self._tasks.discard(task)
         self.free += 1
-        self._took = asyncio.get_running_loop().time() - began
+        lane.took = asyncio.get_running_loop().time() - began
         # Here and not in the call's own task: one that is cancelled before its first step runs none of its lines.
         lane.land(flights, None if task.cancelled() else task.exception())
         self.schedule()
@@ -217,18 +216,22 @@ class Lane(Generic[K, R]):
         self.batch = batch
         self._refusal = refusal
         self.waiting: dict[K, _Flight[R]] = {}
+        self._outstanding = 0
+        """Groups that wait or are under way."""
+        self._peak = _Peak()
+        self.took = 0.0
+        """What its last call took, seconds."""
         self.left_at = -math.inf
         """When its last call left."""
+        self._patient_until = math.inf
+        """When what waits goes as it is; infinite before a slot was free for it."""
+        self._enough = 1
+        """How many groups wait before another look is worth while."""
         self._groups: OrderedDict[int, dict[K, None]] = OrderedDict()
         """Keys that wait, as they were asked for together, by a running number; those who leave are taken out."""
         self._numbers = count()
         self._under_way: dict[K, _Flight[R]] = {}
         slots.add(self)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether anything waits or is under way."""
-        return bool(self.waiting or self._under_way)
 
     async def load(self, keys: Sequence[K], *, deadline: float) -> dict[K, R | BackOfficeError]:
         """Each key's outcome, or why there is none by the deadline (in the loop's time)."""
@@ -239,16 +242,18 @@ class Lane(Generic[K, R]):
         boarded: dict[K, _Flight[R]] = {}
         new: list[K] = []
         party = _Party(loop.create_future())
+        refusal = self._refusal()
         for key in dict.fromkeys(keys):
-            flight = self._board(key, new)
+            flight = self._board(key, new, refusal)
             if isinstance(flight, BackOfficeError):
                 found[key] = flight
             else:
                 boarded[key] = flight
-                flight.parties.append(party)
+                flight.parties[party] = None
                 party.missing += 1
         self._group(new)
-        self._slots.schedule()
+        if new and self.fills(1, self._enough):
+            self._slots.schedule()
         if boarded:
             end = loop.call_at(deadline, party.end)
             try:
@@ -257,23 +262,46 @@ class Lane(Generic[K, R]):
                 end.cancel()
                 for key, flight in boarded.items():
                     if flight.outcome is None:
-                        flight.parties.remove(party)
+                        del flight.parties[party]
                         if not flight.parties:
                             self._leave(key, flight)
         for key, flight in boarded.items():
             found[key] = self._late() if flight.outcome is None else flight.outcome
         return found
 
-    def take(self, share: int) -> Flights[K, R]:
+    @property
+    def groups(self) -> int:
+        """Groups that wait."""
+        return len(self._groups)
+
+    def most(self, now: float) -> int:
+        """Groups that wait or are under way, with those who were just answered: they are about to ask again."""
+        return self._peak.of(self._outstanding, now, self.took)
+
+    def patience_ends(self, now: float, share: int) -> float:
+        """A slot is free for what waits: when it goes as it is, if there is no share of it before."""
+        if self._patient_until == math.inf:
+            self._patient_until = now + min(self.took * PATIENCE, MOST_PATIENCE_SECONDS)
+        self._enough = min(share, self.most(now))
+        return self._patient_until
+
+    def fills(self, calls: int, share: int) -> bool:
+        """Whether what waits is enough for so many calls of so many groups, or of as many keys as a call takes."""
+        return self.groups >= calls * share or len(self.waiting) >= calls * self.batch
+
+    def take(self, share: int, now: float) -> Flights[K, R]:
         """Groups that have waited longest go under way: as many as make up the share, and fit into a call."""
         flights: Flights[K, R] = {}
-        while self._groups and len(flights) < share:
+        for _ in range(min(share, self.groups)):
             number, group = next(iter(self._groups.items()))
             if flights and len(flights) + len(group) > self.batch:
                 break
             del self._groups[number]
             for key in group:
                 flights[key] = self._under_way[key] = self.waiting.pop(key)
+        self.left_at = now
+        if not self._slots.free or not self._groups:
+            self._start_anew()
         self._slots.waiting -= len(flights)
         self._slots.under_way += len(flights)
         return flights
@@ -304,6 +332,7 @@ class Lane(Generic[K, R]):
                 del self._under_way[key]
                 flight.land(failure)
         self._slots.under_way -= len(flights)
+        self._outstanding -= len({flight.group for flight in flights.values()})
 
     def give_up(self) -> None:
         """Nothing that waits will be asked for any more."""
@@ -312,21 +341,22 @@ class Lane(Generic[K, R]):
             flight.land(stopping)
         self._slots.waiting -= len(self.waiting)
         self.waiting.clear()
+        self._outstanding -= len(self._groups)
         self._groups.clear()
 
-    def _board(self, key: K, new: list[K]) -> _Flight[R] | BackOfficeError:
+    def _board(self, key: K, new: list[K], refusal: BackOfficeError | None) -> _Flight[R] | BackOfficeError:
         """Join the key where it is asked for already, or let it wait; then it is added to `new`."""
         flight = self._under_way.get(key) or self.waiting.get(key)
         if flight is not None:
             return flight
         if self._slots.closed:
             return self._stopping()
-        if (refusal := self._refusal()) is not None:
+        if refusal is not None:
             return refusal
         if self._slots.waiting >= self._slots.queue:
             return Busy("too many wait for this back office", back_office=self._slots.back_office)
-        if not self._slots.waiting:
-            self._slots.patient_until = math.inf
+        if not self.waiting:
+            self._start_anew()
         flight = self.waiting[key] = _Flight()
         self._slots.waiting += 1
         new.append(key)
@@ -336,6 +366,7 @@ class Lane(Generic[K, R]):
         """Keep together what was asked for together, as far as it fits into a call."""
         for start in range(0, len(together), self.batch):
             number = next(self._numbers)
+            self._outstanding += 1
             self._groups[number] = dict.fromkeys(together[start : start + self.batch])
             for key in self._groups[number]:
                 self.waiting[key].group = number
@@ -350,6 +381,11 @@ class Lane(Generic[K, R]):
         del group[key]
         if not group:
             del self._groups[flight.group]
+            self._outstanding -= 1
+
+    def _start_anew(self) -> None:
+        self._patient_until = math.inf
+        self._enough = 1
 
     def _late(self) -> BackOfficeError:
         return TimedOut("no answer before the deadline", back_office=self._slots.back_office)

@@ -1,7 +1,6 @@
 """Calls shared between requests: who goes with whom, who joins, and who has how many slots."""
 
 import asyncio
-from typing import Any
 
 from bff.sources.sharing import DISTANCE, MOST_PATIENCE_SECONDS, PATIENCE
 from tests.sources.shared_calls import Desk, cancel, good
@@ -187,22 +186,73 @@ async def test_who_comes_when_the_others_have_left_waits_for_a_time_of_their_own
 
 
 @in_virtual_time
-async def test_a_lane_with_few_keys_has_its_turn_beside_one_with_many() -> None:
+async def test_a_lane_that_has_nothing_else_to_wait_for_goes_at_once_beside_one_with_many() -> None:
     desk = await busy_desk(lanes=2)
-    rare = await desk.ask("rare", lane=1)
-    tasks: list[asyncio.Task[Any]] = []
-    for start in range(10, 30, 4):
-        tasks = [desk.start(number) for number in range(start, start + 4)]
+    await desk.ask("rare", lane=1)
+    assert desk.offices[1].calls == [["rare"]]
+    assert now() == CALL_SECONDS
+    await desk.slots.close()
+
+
+@in_virtual_time
+async def test_a_lane_with_few_keys_has_its_turn_beside_one_with_many() -> None:
+    desk = Desk(calls=2, lanes=2)
+    rare = [desk.start(name, lane=1) for name in "abc"]
+    for number in range(8):
+        desk.start(number)
+    await turns()
+    work(CALL_SECONDS)
+    for office in desk.offices:
+        await office.answer(2)
+    rare = [desk.start(name, lane=1) for name in "ab"]
+    before = len(desk.office.calls)
+    for start in range(10, 50, 8):
+        for number in range(start, start + 8):
+            desk.start(number)
         await turns()
         work(CALL_SECONDS)
         for office in desk.offices:
             await office.answer(2)
-        if rare.done():
+        if all(task.done() for task in rare):
             break
-    assert rare.done()
-    assert len(desk.offices[0].calls) <= 5
-    await desk.office.answer(2)
-    assert all(task.done() for task in tasks)
+    assert all(task.done() for task in rare)
+    # One slot was theirs as soon as their patience was over; until then, both were of use to the others.
+    assert len(desk.office.calls) - before <= 3
+    await desk.slots.close()
+
+
+@in_virtual_time
+async def test_what_one_request_asks_for_together_counts_once() -> None:
+    desk = Desk(calls=4, lanes=2)
+    for _ in range(3):
+        page = desk.start(*range(20), lane=0)
+        name = desk.start("name", lane=1)
+        await turns()
+        assert [len(office.open) for office in desk.offices] == [1, 1]
+        work(CALL_SECONDS)
+        for office in desk.offices:
+            await office.answer()
+        assert page.done()
+        assert name.done()
+
+
+@in_virtual_time
+async def test_a_backlog_keeps_no_distance() -> None:
+    desk = Desk(calls=2, batch=4)
+    for _ in range(3):
+        desk.start("slow")
+        await turns()
+        work(CALL_SECONDS)
+        await desk.office.answer()
+    for number in range(40):
+        desk.start(number)
+    await turns()
+    for done in range(1, 9):
+        assert len(desk.office.open) == 2
+        work(CALL_SECONDS / 10)
+        await desk.office.answer()
+        assert len(desk.office.calls) == 3 + 2 + done
+    await desk.slots.close()
 
 
 @in_virtual_time

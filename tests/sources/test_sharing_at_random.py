@@ -66,6 +66,7 @@ class SharingMachine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 1.0, 20.0]))
     def let_time_pass(self, seconds: float) -> None:
         self.do(asyncio.sleep(seconds))
+        assert not (self.desk.slots.free and self.desk.slots.waiting), "patience has an end"
 
     @invariant()
     def nothing_is_asked_for_twice_at_once(self) -> None:
