@@ -19,6 +19,7 @@ from bff.errors import NotSupported
 from bff.http import HttpClients
 from bff.identity.attempts import Seal
 from bff.identity.audit import Audit
+from bff.identity.contact import load as load_contacts
 from bff.identity.providers import IdentityProvider, ProviderSubject
 from bff.identity.sessions import Mode, Session
 from bff.identity.sign_in import SignIn
@@ -125,6 +126,7 @@ def open_front_door(loaded: LoadedSettings, customers: Customers | None, faults:
         store = _store(loaded, faults, clock)
     if store is None:
         return FrontDoor(Audit(keys.key("audit")))
+    load_contacts()
     sign_in = SignIn(store, senders, customers or _NobodyKnown(), settings.sign_in, settings.sessions, clock=clock)
     providers = _providers(loaded, clients, faults, clock)
     pages = SignInPages(

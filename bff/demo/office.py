@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bff.demo.faults import BadFaults, Failure, Faults
-from bff.demo.serving import connection
+from bff.demo.serving import begin_anew, connection
 
 # IIS's Russian page, in short: the office itself never gets to see such a call.
 _ERROR_PAGE = """<!DOCTYPE html>
@@ -104,6 +104,7 @@ class Office:
             return await answer(False)
         if faults.latency_ms and await _left_within(request, faults.latency_ms / 1000):
             return Response()  # nobody reads it
+        begin_anew(request.scope)
         match faults.fail:
             case None:
                 return await answer(False)

@@ -50,6 +50,11 @@ def began(scope: Scope) -> float:
     return cast("float", scope["extensions"][_EXTENSION]["began"])
 
 
+def begin_anew(scope: Scope) -> None:
+    """Let a request have begun only now: it has been kept waiting on purpose."""
+    scope["extensions"][_EXTENSION]["began"] = perf_counter()
+
+
 def serve(office: str, app: ASGIApp, port: int) -> None:
     """Serve `app` on 127.0.0.1 until SIGTERM or the end of stdin; port 0 takes a free one.
 

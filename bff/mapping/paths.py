@@ -27,8 +27,7 @@ class Path(Generic[T]):
 
     One that starts with a child element has the child's name in `first`, and `below` takes what is found under that
     name: None, the element or, where there are several, a list (as `by_name` has it). So a whole shape is read in one
-    pass over a node's children. For others `first` is None, and
-    `below` takes the node itself.
+    pass over a node's children. For others `first` is None, and `below` takes the node itself.
     """
 
     __slots__ = ("_find", "below", "first")

@@ -1,17 +1,17 @@
 """
 Calls shared between requests: keys of one port method, whoever asks for them, become one call.
 
-A back office has a fixed number of slots: calls that may be in flight at once. While there are slots enough for a key
-each, what waits goes at once; while all are busy, keys collect. A call then takes its share and no more: all keys that
-are outstanding, divided by all slots. One call with everything would leave the other slots idle and make everybody wait
-for the longest call; calls of one key would spend the slots on the fixed cost of a call. What one request asks for
-together is never parted for that: the products of a page come in one call.
+A back office has a fixed number of slots: calls that may be in flight at once. While there are slots enough for what is
+asked, it goes at once; while all are busy, keys collect. A call then takes its share and no more: all that is
+outstanding, divided by all slots. One call with everything would leave the other slots idle and make everybody wait for
+the longest call; calls of one key would spend the slots on the fixed cost of a call. What one request asks for together
+counts once and is never parted: the products of a page come in one call.
 
-Where keys outnumber the slots, a slot that comes free does not leave with half of its share: those who have just been
-answered ask again, and others come. It waits for the whole share, and keeps its distance from the call of the method
-that left before it: calls that come back together get in each other's way, and their callers all ask again at once. It
-waits no longer than a fifth of a call; that is less than what a call of half the size costs everybody. Where there are
-slots enough, nobody waits.
+Where more is asked for than there are slots, one that comes free does not leave with half of its share: those who have
+just been answered ask again, and others come. It waits for the whole share, and keeps its distance from the call of the
+same method that left before it: calls that come back together get in each other's way, and their callers all ask again
+at once. It waits no longer than a fifth of a call, which is less than what a call of half the size costs everybody, and
+not at all where nothing else can come, or more waits than all free slots could take.
 
 Keys that are already under way are joined, not asked for again. A caller who leaves harms nobody: what is under way
 goes on, what still waits for nobody is taken out.

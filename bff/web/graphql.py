@@ -27,7 +27,7 @@ from bff.web.operations import Operation, Operations
 from bff.web.origins import Origins
 from bff.web.rates import RateLimit
 from bff.web.refusal import Header, RequestRefused, bad_request
-from bff.web.request import Disconnected, joined, read_get, read_post
+from bff.web.request import Disconnected, KnownRequests, joined, read_get, read_post
 
 SECURITY_HEADERS: Final = (
     (b"cache-control", b"private, no-store"),
@@ -92,6 +92,7 @@ class GraphQLEndpoint:
         self._get_queries = get_queries
         self._by_network = RateLimit("network", limits.network_per_minute, limits.network_burst)
         self._by_customer = RateLimit("customer", limits.customer_per_minute, limits.customer_burst)
+        self._known = KnownRequests()
         self._allow: Header = (b"allow", b"GET, POST" if get_queries else b"POST")
         # Bound once: a logger that is put together for every line takes longer than the line.
         self._log = structlog.get_logger("kabinet.web").bind()
@@ -134,10 +135,14 @@ class GraphQLEndpoint:
         if principal is not None:
             self._count(self._by_customer, principal.customer)
         if method == "POST":
-            asked = await read_post(headers, receive, self._limits)
+            body = await read_post(headers, receive, self._limits)
+            asked = self._known.read(body)
         else:
+            body = b""
             asked = read_get(scope["query_string"])
         operation = self._operations.find(asked.query, asked.document_id, asked.operation_name)
+        if body and operation.is_query:
+            self._known.remember(body, asked)
         if method == "GET" and not operation.is_query:
             raise bad_request("only queries may be sent by GET", status=405, headers=[(b"allow", b"POST")])
         self._operations.check(operation, asked.variables)

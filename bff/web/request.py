@@ -21,9 +21,6 @@ _NOT_JSON: Final = "the body is not JSON, or has a name twice"
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions", "documentId"})
 
 
-_MOST_KNOWN_BYTES: Final = 8_192
-
-
 class Disconnected(Exception):
     """The client went away in the middle of its request."""
 
@@ -38,8 +35,27 @@ class GraphQLRequest:
     variables: dict[str, Any]
 
 
-_known: LRUCache[bytes, GraphQLRequest] = LRUCache(256)
-"""Bodies that front ends send time and again, read already."""
+class KnownRequests:
+    """
+    Bodies that front ends send time and again, read already.
+
+    Queries without variables: what differs from customer to customer, and what people type, is not kept.
+    """
+
+    MOST: Final = 256
+    MOST_BYTES: Final = 8_192
+
+    def __init__(self) -> None:
+        self._known: LRUCache[bytes, GraphQLRequest] = LRUCache(self.MOST)
+
+    def read(self, body: bytes) -> GraphQLRequest:
+        """Read a body, once. Raises `RequestRefused`."""
+        return self._known.get(body) or _well_formed(_parsed(body))
+
+    def remember(self, body: bytes, request: GraphQLRequest) -> None:
+        """It was a good query: it may come again."""
+        if body not in self._known and not request.variables and len(body) <= self.MOST_BYTES:
+            self._known[body] = request
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -50,21 +66,14 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return found
 
 
-async def read_post(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> GraphQLRequest:
-    """Read a POST. Raises `RequestRefused`, or `Disconnected`."""
+async def read_post(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> bytes:
+    """Read a POST's body, which says that it is JSON. Raises `RequestRefused`, or `Disconnected`."""
     content_type = headers.get(b"content-type", b"")
     if content_type != _JSON:
         _refuse_other_types(content_type)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise bad_request("the body must not be compressed", status=415)
-    body = await _body(headers, receive, limits)
-    known = _known.get(body)
-    if known is None:
-        known = _well_formed(_parsed(body))
-        # Not what has variables: they differ from customer to customer, and hold what they type.
-        if not known.variables and len(body) <= _MOST_KNOWN_BYTES:
-            _known[body] = known
-    return known
+    return await _body(headers, receive, limits)
 
 
 def read_get(query_string: bytes) -> GraphQLRequest:

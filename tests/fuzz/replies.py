@@ -15,6 +15,11 @@ CODES = {code.value for code in Code} - {Code.INTERNAL.value}
 
 TYPES = {"application/json", "application/graphql-response+json"}
 
+ABOUT_THE_REQUEST = {Code.BAD_USER_INPUT.value}
+
+NAME = r"(?<![\w.])(?!Traceback\b)(?=[A-Za-z_]\w*(?![\w.]))%s(?!\w)"
+"""A word of its own that is a name, and none of those that only Python says."""
+
 UNMASKED = re.compile(
     r"""
     Traceback | File\s" | \.py\b | site-packages | line\s\d+,\sin\b     # where our code stands
@@ -86,6 +91,7 @@ class Reply:
             if not error.get("message"):
                 yield f"an error without a text: {error!r}"
             for bare in UNMASKED.finditer(orjson.dumps(error).decode()):
-                # What the client itself sent may be said back to it; Hypothesis sends names that stand in our sources.
-                if bare[0] not in sent:
+                # A name that the client itself sent may be said back to it where the request is found wanting:
+                # Hypothesis sends names that stand in our sources.
+                if error["extensions"]["code"] not in ABOUT_THE_REQUEST or not re.search(NAME % bare[0], sent):
                     yield f"unmasked {bare[0]!r} in {error!r}"

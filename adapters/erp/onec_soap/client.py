@@ -161,9 +161,17 @@ class Client:
         if isinstance(lost, Busy):
             slot.cookie = self._slots.reclaim()
             if slot.cookie is None:
-                # The session of a call that was left will be free in a moment; without one, somebody else's may be.
-                await (asyncio.wait(self._left, return_when=asyncio.FIRST_COMPLETED) if self._left else self._pause())
-                slot.cookie = self._slots.reclaim()
+                await self._pause_until_one_is_free()
+                slot.cookie = self._slots.spare()
+
+    async def _pause_until_one_is_free(self) -> None:
+        """Wait for a moment, or less, where a call that was left ends: its session is ours."""
+        pause: asyncio.Future[None] = asyncio.ensure_future(self._pause())
+        moments: list[asyncio.Future[Any]] = [pause, *self._left]
+        try:
+            await asyncio.wait(moments, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
 
     async def _attempt(self, call: Call, request: bytes, slot: Slot, http: HttpClient) -> Any:
         headers = soap_headers(call.operation, self._soap)
@@ -194,14 +202,16 @@ class Client:
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
-            if len(self._left) == self._pool:
-                next(iter(self._left)).cancel()
+            while len(self._left) >= self._pool:
+                oldest = next(iter(self._left))
+                del self._left[oldest]
+                oldest.cancel()
             self._left[call] = None
             call.add_done_callback(self._keep_session_of)
             raise
 
     def _keep_session_of(self, call: "asyncio.Future[HttpReply]") -> None:
-        del self._left[call]
+        self._left.pop(call, None)
         if call.cancelled() or call.exception() is not None:
             return
         if cookie := cookie_of(call.result().headers.get("set-cookie")):

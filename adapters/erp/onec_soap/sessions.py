@@ -41,8 +41,7 @@ class Slots:
     async def borrow(self) -> AsyncIterator[Slot]:
         """Wait for a slot, first come first served, and hold it."""
         slot = await self._idle.get()
-        if slot.cookie is None and self._spare:
-            slot.cookie = self._spare.pop()
+        slot.cookie = slot.cookie or self.spare()
         try:
             yield slot
         finally:
@@ -51,6 +50,10 @@ class Slots:
     def keep(self, cookie: str) -> None:
         """Put aside a session that has no slot and nothing to do: the next slot without one has it."""
         self._spare.append(cookie)
+
+    def spare(self) -> str | None:
+        """Take such a session; None where none is."""
+        return self._spare.pop() if self._spare else None
 
     def abandon(self, cookie: str) -> None:
         """
@@ -62,9 +65,7 @@ class Slots:
 
     def reclaim(self) -> str | None:
         """Take a session without a slot; of abandoned ones the first, as the likeliest to be free again."""
-        if self._spare:
-            return self._spare.pop()
-        return self._abandoned.popleft() if self._abandoned else None
+        return self.spare() or (self._abandoned.popleft() if self._abandoned else None)
 
     def take_all(self) -> list[str]:
         """Take away every slot that is not in use and every session without one, and say which sessions are open."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -302,6 +303,40 @@ async def test_no_more_calls_are_left_than_the_pool_has(server: FakeOneC, make: 
     await adapter.close()
     # The first of them was broken off when the second was left; which session that was, nobody knows.
     assert [wish for wish, _ in sessions(server)] == ["start", "start", "finish"]
+
+
+async def test_those_who_leave_together_leave_no_more_calls_than_the_pool_has(server: FakeOneC) -> None:
+    settings = spec.settings_from(raw_settings(server.address) | {"pool": 2}, HERE)
+    _, described = load_calls(settings)
+    http = HttpClients().open("erp", settings.address, replace(settings.limits, connections=4))
+    calls = Client("erp", settings, http, Answers((), ()))
+    begun = asyncio.Semaphore(0)
+
+    async def hang(_: Asked) -> Answer:
+        begun.release()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    server.behaviour = hang
+    for _ in range(3):
+        tasks = [asyncio.create_task(calls.call(described.reads["profiles"], [name])) for name in ("c1", "c2")]
+        for _ in tasks:
+            await begun.acquire()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(calls._left) == 2
+    await calls.close()
+
+
+async def test_a_retry_does_not_wait_for_a_call_that_was_left_and_hangs(server: FakeOneC, make: Make) -> None:
+    adapter = make()
+    await leave_a_starting_call(server, adapter)
+    server.behaviour = echo
+    server.script = [Answer(status=406)]
+    async with asyncio.timeout(PATIENCE_SECONDS / 2):
+        assert set(await profiles(adapter, "c1")) == {"c1"}
+    assert sessions(server) == [("start", None)] * 3
 
 
 async def test_waiting_for_a_slot_is_not_timed(server: FakeOneC, make: Make) -> None:
