@@ -1,5 +1,6 @@
 """What every resolver gets: who asks, the request's loaders, and a place for what went wrong on the side."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from secrets import token_bytes
@@ -45,8 +46,8 @@ class Context:
     services: Services = field(default_factory=Services)
     language: str = "ru"
     """What people are spoken to in: one that there are words in."""
-    today: date = date.min
-    """The shop's day: what ended before it is not shown, however it was kept."""
+    today: Callable[[], date] = lambda: date.min
+    """Says the shop's day: what ended before it is not shown, however it was kept."""
     network: str = ""
     """Where the request comes from: an IPv4 address, a /64 of IPv6; empty where that is not known."""
     notices: list[Notice] = field(default_factory=list)

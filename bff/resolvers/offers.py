@@ -36,7 +36,7 @@ async def offers(context: Context, path: Path, *, first: int, after: str | None)
     One back office that fails costs only its items: an error beside the list tells of it. Where all fail, that is the
     section's error.
     """
-    customer = context.customer
+    customer, today = context.customer, context.today()
     sources = context.loaders.offers
     waits = [(source.back_office, load) for source in sources for load in source.loads(customer)]
     outcomes = await gather(*(load for _, load in waits), return_exceptions=True)
@@ -54,7 +54,7 @@ async def offers(context: Context, path: Path, *, first: int, after: str | None)
             merged.extend(
                 SourcedOffer(back_office, offer)
                 for offer in outcome.value.offers
-                if offer.ends_on is None or offer.ends_on >= context.today
+                if offer.ends_on is None or offer.ends_on >= today
             )
             if outcome.value.rejected:
                 errors.append(BadReply(f"{outcome.value.rejected} offers could not be read", back_office=back_office))

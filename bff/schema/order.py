@@ -1,5 +1,6 @@
 """Orders."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -86,8 +87,8 @@ class Order(Node, Section):
     lines: list[OrderLine] = strawberry.field(description="What was bought.")
 
     @classmethod
-    def of(cls, answer: Answer[domain.Order]) -> "Order":
-        """Show an order."""
+    def of(cls, answer: Answer[domain.Order], asked: Collection[str]) -> "Order":
+        """Show an order, with those of its lists that are among the fields that are asked for."""
         order = answer.value
         return cls(
             id=strawberry.ID(global_id("Order", order.id)),
@@ -95,9 +96,11 @@ class Order(Node, Section):
             placed_at=order.placed_at,
             status=OrderStatus[order.status.name],
             status_label=order.status_label,
-            stages=[OrderStage(name=stage.name, reached_at=stage.reached_at) for stage in order.stages],
+            stages=[OrderStage(name=stage.name, reached_at=stage.reached_at) for stage in order.stages]
+            if "stages" in asked
+            else [],
             total=Money.of(order.total),
-            lines=[OrderLine.of(line) for line in order.lines],
+            lines=[OrderLine.of(line) for line in order.lines] if "lines" in asked else [],
             as_of=answer.as_of,
             stale=answer.stale,
         )

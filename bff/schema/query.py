@@ -43,8 +43,10 @@ class Dashboard:
     @strawberry.field(description="The last order; null without an error where there is none yet.")
     async def last_order(self, info: Info) -> Order | None:
         """The last order's section."""
-        answer = await orders.last_order(self.context(info), with_products="product" in selected(info, "lines"))
-        return None if answer is None else Order.of(answer)
+        asked = selected(info)
+        with_products = "lines" in asked and "product" in selected(info, "lines")
+        answer = await orders.last_order(self.context(info), with_products=with_products)
+        return None if answer is None else Order.of(answer, asked)
 
     @strawberry.field(description="Bonuses, and when they burn; null without an error for who is not in the programme.")
     async def bonuses(self, info: Info) -> BonusAccount | None:
@@ -113,4 +115,4 @@ class Query:
         _ = info.context.customer
         with_products = "product" in selected(info, "lines")
         order_id = OrderId(local_id(id, "Order"))
-        return Order.of(await orders.order(info.context, order_id, with_products=with_products))
+        return Order.of(await orders.order(info.context, order_id, with_products=with_products), selected(info))

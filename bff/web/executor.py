@@ -88,6 +88,7 @@ class OperationExecutor(Executor[None]):
             default_field_resolver,
             hide_suggestions=hide_suggestions,
         )
+        self._root = schema.get_root_type(operation.operation)
         self._conditions: frozenset[str] | None = None
         self._decided: list[Any] | None = None
         self._selections: _Selections = {}
@@ -142,7 +143,7 @@ class OperationExecutor(Executor[None]):
         """There is no @stream in the schema, and no valid document has it."""
 
     def _execute_root(self, serially: bool | None) -> AwaitableOrValue[dict[str, Any]]:
-        kind = self.schema.get_root_type(self.operation.operation)
+        kind = self._root
         if kind is None:
             raise GraphQLError(
                 f"Schema is not configured to execute {self.operation.operation.value} operation.", self.operation

@@ -147,7 +147,7 @@ class GraphQLEndpoint:
             raise bad_request("only queries may be sent by GET", status=405, headers=[(b"allow", b"POST")])
         self._operations.check(operation, asked.variables)
         context = Context(
-            principal, self._loaders(), self._services, wishes.language, self._today(), network=network.name
+            principal, self._loaders(), self._services, wishes.language, self._today, network=network.name
         )
         return await self._executed(operation, asked.variables, context, wishes, started)
 

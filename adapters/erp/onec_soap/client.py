@@ -5,6 +5,7 @@ import logging
 import secrets
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -41,7 +42,8 @@ def sign_in(settings: OneCSettings) -> Mapping[str, str]:
     return {"Authorization": f"Basic {b64encode(credentials).decode()}"}
 
 
-def soap_headers(operation: Operation, soap: str) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def soap_headers(operation: Operation, soap: str) -> Mapping[str, str]:
     """What a call sends beside sign-in and session. Headers are ASCII: a Cyrillic action goes percent-encoded."""
     action = quote(operation.action, safe=_ACTION_SAFE)
     if soap == "1.1":
@@ -176,7 +178,7 @@ class Client:
     async def _attempt(self, call: Call, request: bytes, slot: Slot, http: HttpClient) -> Any:
         headers = soap_headers(call.operation, self._soap)
         if self._reuse:
-            headers |= slot.headers()
+            headers = {**headers, **slot.headers()}
         cookie, slot.cookie = slot.cookie, None
         posting = http.request("POST", headers=headers, body=request)
         try:
