@@ -42,13 +42,13 @@ while True:
 @contextmanager
 def awake() -> Iterator[None]:
     """
-    Keep every core awake by what gives way to everything else (Linux).
+    Keep the service's core awake by what gives way to everything else (Linux).
 
     A virtual machine's core that has nothing to do for a millisecond is given away, and comes back cold: the same
-    request then takes up to half as much processor time again.
+    request then takes up to half as much processor time again. The other cores may be the same core's second thread,
+    and what keeps them busy slows the service as much.
     """
-    cores = CORES[0] | CORES[1]
-    wakers = [subprocess.Popen([sys.executable, "-c", _WAKE, str(core)]) for core in cores]
+    wakers = [subprocess.Popen([sys.executable, "-c", _WAKE, str(core)]) for core in CORES[0]]
     try:
         yield
     finally:
