@@ -7,7 +7,7 @@ from bff.errors import BackOfficeError
 from bff.plugins import Adapter
 from bff.ports import Batch
 from tests.unit.adapters.fake_http import Answer
-from tests.unit.adapters.onec_soap.fake_1c import Asked, result
+from tests.unit.adapters.onec_soap.fake_1c import Asked, FakeOneC, result
 
 
 async def profiles(adapter: Adapter, *customers: str) -> Batch[CustomerId, Profile]:
@@ -66,3 +66,8 @@ def order(total: str = "10.50", rows: str = "<m:Rows/>", extra: str = "") -> Ans
         f"<m:Order><m:Client>c1</m:Client><m:Id>o1</m:Id><m:No>1</m:No><m:At>2026-11-21T10:42:00</m:At>"
         f"<m:State>In Work</m:State><m:Sum>{total}</m:Sum>{rows}{extra}</m:Order>",
     )
+
+
+def sessions(server: FakeOneC) -> list[tuple[str | None, str | None]]:
+    """What each call said of its session: the wish and the cookie."""
+    return [(asked.wish, asked.session) for asked in server.asked]
