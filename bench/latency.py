@@ -70,7 +70,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--seconds", type=float, default=20)
     arguments.add_argument("--per-second", type=float, default=50)
-    arguments.add_argument("--awake", action="store_true", help="keep idle cores awake; see bench.rig")
+    arguments.add_argument("--awake", action="store_true", help="keep the service's core awake; see bench.rig")
     asked = arguments.parse_args()
     with (
         awake() if asked.awake else nullcontext(),
