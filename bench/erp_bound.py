@@ -4,8 +4,8 @@ The 1C-bound regime: 64 customers at once, all different, each asks for another 
 
     python -m bench.erp_bound [--seconds 20] [--clients 64] [--alone] [--awake] [--times 1]
 
-`--alone` measures once more with calls shared by nobody: one customer a call. `--awake` keeps the service's core from falling
-asleep; see `bench.rig.awake`.
+`--alone` measures once more with calls shared by nobody: one customer a call. `--awake` keeps the service's core from
+falling asleep; see `bench.rig.awake`.
 """
 
 import argparse
