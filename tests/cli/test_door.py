@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bff.identity.store import SqliteStore
-from tests.cli.commands import LIMITS, SECRETS, Kabinet
+from tests.cli.commands import SECRETS, Kabinet
 from tests.fakes.mail_server import MailServer, mail_server
 from tests.identity.oidc.canaille import Canaille, running
 from tests.patience import PATIENT_MS
@@ -75,7 +75,7 @@ async def make(file: Path) -> None:
     await store.close()
 
 
-WITHOUT = {**{name: value for name, value in SIGN_IN_SECRETS.items() if "IDENTITY" not in name}, **LIMITS}
+WITHOUT = {name: value for name, value in SIGN_IN_SECRETS.items() if "IDENTITY" not in name}
 
 
 def rows(said: str) -> dict[str, list[str]]:

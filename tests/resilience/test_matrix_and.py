@@ -60,7 +60,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     async def counting(client: HttpClient, *arguments: Any, **named: Any) -> Any:
         # Other tests' cabinets are stopped behind this one's back: their farewells to 1C are no calls of ours.
-        counted[client._back_office] += (named.get("headers") or {}).get("IBSession") != "finish"
+        if (named.get("headers") or {}).get("IBSession") != "finish":
+            counted[client._back_office] += 1
         return await request(client, *arguments, **named)
 
     monkeypatch.setattr(HttpClient, "request", counting)
