@@ -102,6 +102,7 @@ def serve(
             create_app(cabinet),
             drain_seconds=settings.drain_seconds,
             head_seconds=loaded.settings.limits.head_seconds,
+            body_seconds=loaded.settings.limits.body_seconds,
             announce=lambda: say_ready(ready, settings.log_format),
         ).run([listening])
 

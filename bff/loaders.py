@@ -1,5 +1,5 @@
 """
-DataLoaders of one request: keys that its fields ask for in one turn of the loop become one call.
+The loaders of one request: each key is asked for once, and keys of one turn of the loop become one call.
 
 They are made inside the request and die with it: a loader shared by requests would show one customer's data to
 another. A batch never raises; a key's failure is its own (an exception *in* the list), so no waiter is left hanging.
@@ -10,8 +10,9 @@ delays nothing; and it waits for half of the request's time at the most, so that
 other section with it.
 """
 
+from abc import ABC, abstractmethod
 from asyncio import Future, Task, create_task, gather, get_running_loop, shield, sleep, wait
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -61,8 +62,7 @@ class _Batches(DataLoader[K, Answer[V]]):
     async def batch_load_fn(self, keys: list[K]) -> list[Any]:
         """Never raise: a key's failure stands in its place."""
         if get_running_loop().time() >= self._deadline:
-            late = TimedOut("the request's time was up before the call", back_office=self._read.back_office)
-            return [late] * len(keys)
+            return [_too_late(self._read)] * len(keys)
         found = await self._read(keys, deadline=self._deadline)
         return [each.anew() if isinstance(each := found[key], BackOfficeError) else each for key in keys]
 
@@ -73,43 +73,111 @@ class _Batches(DataLoader[K, Answer[V]]):
             self.loop.call_soon(dispatch_queue, self)
 
 
-class Loader(Generic[K, V]):
+class Loader(ABC, Generic[K, V]):
     """One read, within one request."""
 
+    def __init__(self) -> None:
+        self.under_way: set[Future[Any]] | None = None
+        """What has been asked for and has not come; None where no other loader follows this one."""
+
+    @abstractmethod
+    async def load(self, key: K) -> Answer[V]:
+        """One key's answer. Raises that key's `BackOfficeError`."""
+
+    def _is_under_way(self, future: "Future[Any]") -> None:
+        if self.under_way is not None:
+            self.under_way.add(future)
+            future.add_done_callback(self.under_way.discard)
+
+
+class SectionLoader(Loader[K, V]):
+    """
+    What has one key a request, whose cabinet it is: a section.
+
+    There is nothing to batch within the request. Behind it, different requests' keys become one call: there fields that
+    ask for the same key at once meet, too, and who is given up harms nobody.
+    """
+
+    def __init__(self, read: Read[K, V], deadline: float) -> None:
+        super().__init__()
+        self._read = read
+        self._deadline = deadline
+        self._found: dict[K, Answer[V] | BackOfficeError] = {}
+
+    async def load(self, key: K) -> Answer[V]:
+        """One key's answer. Raises that key's `BackOfficeError`."""
+        outcome = self._found.get(key) or await self._ask(key)
+        if isinstance(outcome, BackOfficeError):
+            raise outcome.anew()
+        return outcome
+
+    async def _ask(self, key: K) -> Answer[V] | BackOfficeError:
+        loop = get_running_loop()
+        if loop.time() >= self._deadline:
+            return _too_late(self._read)
+        done: Future[None] | None = None
+        if self.under_way is not None:
+            self._is_under_way(done := loop.create_future())
+        try:
+            found = await self._read([key], deadline=self._deadline)
+        finally:
+            if done is not None:
+                done.set_result(None)
+        # Of two fields that have asked at once, both get what came first.
+        return self._found.setdefault(key, found[key])
+
+
+class BatchLoader(Loader[K, V]):
+    """What has many keys: those of one turn are one call. It may follow others."""
+
     def __init__(self, read: Read[K, V], started: float, seconds: float) -> None:
+        super().__init__()
         self._after: set[Loader[Any, Any]] = set()
         self._wait_until = started + seconds / 2
         self._gate: Task[None] | None = None
         self._asked = 0
-        self.is_followed = False
-        self.under_way: set[Future[Answer[V]]] = set()
-        """What has been asked for and has not come, where another loader follows this one."""
         self._batches = _Batches(read, started + seconds)
 
-    def follow(self, loader: "Loader[Any, Any]") -> None:
+    def follow(self, loader: Loader[Any, Any]) -> None:
         """Wait for what that loader has under way: its answers will bring keys for this one."""
         self._after.add(loader)
-        loader.is_followed = True
+        if loader.under_way is None:
+            loader.under_way = set()
 
     async def load(self, key: K) -> Answer[V]:
         """One key's answer. Raises that key's `BackOfficeError`."""
+        await self._turn()
+        # Shielded: one field that is given up must not cancel the future that others wait on.
+        return await shield(self._future(key))
+
+    async def load_each(self, keys: Iterable[K]) -> dict[K, Answer[V] | BackOfficeError]:
+        """Many keys, in one call: each one's answer, or error."""
+        await self._turn()
+        futures = {key: self._future(key) for key in keys}
+        found = await shield(gather(*futures.values(), return_exceptions=True))
+        for outcome in found:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, BackOfficeError):
+                raise outcome
+        return dict(zip(futures, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
+
+    def _future(self, key: K) -> "Future[Answer[V]]":
+        future = self._batches.load(key)
+        if not future.done():
+            future.add_done_callback(_take_note)
+            self._is_under_way(future)
+        return future
+
+    async def _turn(self) -> None:
+        """Wait for those that this one follows."""
         self._asked += 1
         if self._after:
             if self._gate is None:
                 self._gate = create_task(self._until_others_are_done())
             await shield(self._gate)
-        future = self._batches.load(key)
-        if not future.done():
-            future.add_done_callback(_take_note)
-            if self.is_followed:
-                self.under_way.add(future)
-                future.add_done_callback(self.under_way.discard)
-        # Shielded: one field that is given up must not cancel the future that others wait on.
-        return await shield(future)
 
     async def _until_others_are_done(self) -> None:
         while True:
-            waiting = [future for loader in self._after for future in loader.under_way]
+            waiting = [future for loader in self._after for future in loader.under_way or ()]
             left = self._wait_until - get_running_loop().time()
             if not waiting or left <= 0:
                 break
@@ -121,19 +189,15 @@ class Loader(Generic[K, V]):
             quiet = quiet + 1 if asked == self._asked else 0
         self._gate = None
 
-    async def load_each(self, keys: list[K]) -> dict[K, Answer[V] | BackOfficeError]:
-        """Many keys, in one call: each one's answer, or error."""
-        found = await gather(*(self.load(key) for key in keys), return_exceptions=True)
-        for outcome in found:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, BackOfficeError):
-                raise outcome
-        return dict(zip(keys, cast("list[Answer[V] | BackOfficeError]", found), strict=True))
-
 
 def _take_note(future: "Future[Any]") -> None:
     """Look at its error: it is none that nobody saw, even if all who waited for it have been given up."""
     if not future.cancelled():
         future.exception()
+
+
+def _too_late(read: Read[Any, Any]) -> TimedOut:
+    return TimedOut("the request's time was up before the call", back_office=read.back_office)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +225,8 @@ class Loaders:
         self._sources = sources
         self._started = get_running_loop().time()
         self._seconds = seconds
-        self._made: dict[str, Loader[Any, Any]] = {}
+        self._made: dict[str, SectionLoader[Any, Any]] = {}
+        self._batch_made: dict[str, BatchLoader[Any, Any]] = {}
 
     @property
     def profiles(self) -> Loader[CustomerId, Profile]:
@@ -174,9 +239,9 @@ class Loaders:
         return self._loader("latest_orders")
 
     @property
-    def orders(self) -> Loader[OrderId, Order]:
+    def orders(self) -> BatchLoader[OrderId, Order]:
         """Orders by id, whoever's."""
-        return self._loader("orders")
+        return self._batch_loader("orders")
 
     @property
     def bonus_accounts(self) -> Loader[CustomerId, BonusAccount | None]:
@@ -199,9 +264,9 @@ class Loaders:
         return self._loader("favorites")
 
     @property
-    def products(self) -> Loader[ProductId, Product]:
+    def products(self) -> BatchLoader[ProductId, Product]:
         """Products by id."""
-        return self._loader("products")
+        return self._batch_loader("products")
 
     def expect_products(self, source: Loader[Any, Any]) -> None:
         """Say, before `source` is asked, that its answer will name products whose data is wanted, too."""
@@ -216,21 +281,30 @@ class Loaders:
         return [
             OfferLoader(
                 source.back_office,
-                self._of(source.promotions, f"promotions of {source.back_office}"),
-                self._of(source.personal, f"personal offers of {source.back_office}"),
+                self._section_of(source.promotions, f"promotions of {source.back_office}"),
+                self._section_of(source.personal, f"personal offers of {source.back_office}"),
             )
             for source in self._sources.offers
         ]
 
     def _loader(self, name: str) -> Loader[Any, Any]:
-        loader = self._of(getattr(self._sources, name), name)
+        loader = self._section_of(getattr(self._sources, name), name)
         if loader is None:
             raise NotSupported(f"no back office serves {name}")
         return loader
 
-    def _of(self, read: Read[K, V] | None, name: str) -> Loader[K, V] | None:
+    def _batch_loader(self, name: str) -> BatchLoader[Any, Any]:
+        read = getattr(self._sources, name)
+        if read is None:
+            raise NotSupported(f"no back office serves {name}")
+        if name not in self._batch_made:
+            self._batch_made[name] = BatchLoader(read, self._started, self._seconds)
+        return self._batch_made[name]
+
+    def _section_of(self, read: Read[K, V] | None, name: str) -> Loader[K, V] | None:
         if read is None:
             return None
-        if name not in self._made:
-            self._made[name] = Loader(read, self._started, self._seconds)
-        return self._made[name]
+        loader = self._made.get(name)
+        if loader is None:
+            loader = self._made[name] = SectionLoader(read, self._started + self._seconds)
+        return loader

@@ -81,7 +81,7 @@ class _HeadWithBody:
 
 class _Protocol(HttpToolsProtocol):
     """
-    uvicorn's protocol, with an end to what a request may send before its body, and to how long that takes.
+    uvicorn's protocol, with an end to what a request may send before its body, and to how long it takes to come.
 
     httptools itself has none: 300 MB of headers took 283 MB of memory, and a long URL, which it puts together piece
     by piece, took the whole processor. What is refused here is refused in the words of the endpoint.
@@ -116,9 +116,12 @@ class _Protocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431, "the URL and the headers are too long")
-        elif self._deadline is None and (self._in_head or self._is_idle()):
-            # A head that has begun, or not even that: line ends before a head end uvicorn's own wait for one.
-            self._set_deadline(self.config.head_seconds, self._head_is_late)
+        elif self._deadline is None:
+            if self._in_head or self._is_idle():
+                # A head that has begun, or not even that: line ends before a head end uvicorn's own wait for one.
+                self._set_deadline(self.config.head_seconds, self._head_is_late)
+            else:
+                self._await_body()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -142,15 +145,20 @@ class _Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self.cycle.response_complete:
+            self._await_body()
+        elif self.cycle.more_body:
             self._set_deadline(REST_SECONDS, self.transport.close)
 
     def on_message_complete(self) -> None:
         """The request is in."""
         super().on_message_complete()
-        if self.cycle.response_complete and self._deadline is not None:
+        if self._deadline is not None:
             self._end_deadline()
-            self._set_deadline(self.config.timeout_keep_alive, self.transport.close)
+            if self.cycle.response_complete:
+                self._set_deadline(self.config.timeout_keep_alive, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what has no answer of the application, and close."""
@@ -180,6 +188,19 @@ class _Protocol(HttpToolsProtocol):
             # Nothing was asked: a browser may well connect to no purpose.
             self.transport.close()
 
+    def _await_body(self) -> None:
+        # One that stands behind other requests is not read before these are answered: its time begins then.
+        if self.cycle.more_body and not self.pipeline and self._deadline is None:
+            self._set_deadline(self.config.body_seconds, self._body_is_late)
+
+    def _body_is_late(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_started:
+            self.transport.close()
+        else:
+            self._refuse(408, "the body did not come in time")
+
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = (status, message)
         self.send_400_response(message)
@@ -205,9 +226,10 @@ class _Protocol(HttpToolsProtocol):
 class _Config(uvicorn.Config):
     """uvicorn's settings and ours."""
 
-    def __init__(self, app: Starlette, *, head_seconds: float, **settings: Any) -> None:
+    def __init__(self, app: Starlette, *, head_seconds: float, body_seconds: float, **settings: Any) -> None:
         super().__init__(app, **settings)
         self.head_seconds = head_seconds
+        self.body_seconds = body_seconds
 
 
 class Server(uvicorn.Server):
@@ -223,12 +245,14 @@ class Server(uvicorn.Server):
         *,
         drain_seconds: int,
         head_seconds: float = 10.0,
+        body_seconds: float = 10.0,
         announce: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             _Config(
                 app,
                 head_seconds=head_seconds,
+                body_seconds=body_seconds,
                 loop="uvloop",
                 http=_Protocol,
                 ws="none",

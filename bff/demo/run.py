@@ -128,7 +128,13 @@ def serving(cabinet: "Cabinet", *, graphiql_headers: Callable[[], Mapping[str, s
     with listen("127.0.0.1", 0) as listening:
         app = create_app(cabinet, graphiql_headers=graphiql_headers)
         limits = cabinet.loaded.settings.limits
-        server = Server(app, drain_seconds=1, head_seconds=limits.head_seconds, announce=ready.set)
+        server = Server(
+            app,
+            drain_seconds=1,
+            head_seconds=limits.head_seconds,
+            body_seconds=limits.body_seconds,
+            announce=ready.set,
+        )
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         while not ready.wait(0.1):

@@ -81,13 +81,13 @@ class Query:
     """The root."""
 
     @strawberry.field(description="The main screen of the customer whose token it is.")
-    async def dashboard(self, info: Info) -> Dashboard:
+    def dashboard(self, info: Info) -> Dashboard:
         """The main screen; for a guest, UNAUTHENTICATED."""
         _ = info.context.customer
         return Dashboard()
 
     @strawberry.field(description="What a guest may see: which sections there are, and how to sign in.")
-    async def shop(self, info: Info) -> Shop:
+    def shop(self, info: Info) -> Shop:
         """The shop."""
         return Shop.of(info.context.services.shop)
 
@@ -95,7 +95,7 @@ class Query:
         description="A customer's main screen, for the shop's staff: it needs their scope, and every look is in the "
         "audit log."
     )
-    async def customer_dashboard(
+    def customer_dashboard(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The id that the shop has for them.")],  # noqa: A002

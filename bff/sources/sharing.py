@@ -29,6 +29,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 import structlog
 
 from bff.errors import AdapterBroken, BackOfficeError, Busy, TimedOut, Unavailable
+from bff.sources.deadlines import Deadlines
 
 log = structlog.get_logger("kabinet.sources")
 
@@ -115,6 +116,7 @@ class Slots:
         self.waiting = 0
         self.under_way = 0
         self.closed = False
+        self.deadlines = Deadlines()
         self._lanes: deque[Lane[Any, Any]] = deque()
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -255,11 +257,11 @@ class Lane(Generic[K, R]):
         if new and self.fills(1, self._enough):
             self._slots.schedule()
         if boarded:
-            end = loop.call_at(deadline, party.end)
+            tick = self._slots.deadlines.begin(party, deadline, loop)
             try:
                 await party.done
             finally:
-                end.cancel()
+                self._slots.deadlines.over(party, tick)
                 for key, flight in boarded.items():
                     if flight.outcome is None:
                         del flight.parties[party]

@@ -1,6 +1,5 @@
 """A GraphQL request as it comes over HTTP: from bytes to something well-formed, or a refusal."""
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -106,19 +105,16 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitS
     if announced.isdigit() and (len(announced) > 12 or int(announced) > limits.body_bytes):
         raise _too_large(limits)
     body = bytearray()
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                body += message.get("body", b"")
-                if len(body) > limits.body_bytes:
-                    raise _too_large(limits)
-                if not message.get("more_body", False):
-                    return bytes(body)
-    except TimeoutError:
-        raise bad_request("the body did not come in time", status=408) from None
+    while True:
+        # That it comes in time is for the server to say: `bff.serving`.
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        if len(body) > limits.body_bytes:
+            raise _too_large(limits)
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _too_large(limits: LimitSettings) -> RequestRefused:

@@ -131,6 +131,23 @@ def test_a_body_of_one_byte_at_a_time(hasty: Edge) -> None:
         refused(drip(connection, b" " * 10_000), 408)
 
 
+def test_a_body_that_stops_behind_another_request(hasty: Edge) -> None:
+    whole = HEAD + b'Content-Length: 27\r\n\r\n{"query": "{ __typename }"}'
+    with hasty.connect() as connection:
+        connection.sendall(whole + HEAD + b"Content-Length: 27\r\n\r\n{")
+        assert read_reply(connection).json == {"data": {"__typename": "Query"}}
+        refused(read_reply(connection), 408)
+
+
+def test_a_body_that_stops_on_a_connection_that_was_used(hasty: Edge) -> None:
+    with hasty.connect() as connection:
+        connection.sendall(HEAD + b'Content-Length: 27\r\n\r\n{"query": "{ __typename }"}')
+        assert read_reply(connection).status == 200
+        connection.sendall(HEAD + b"Content-Length: 27\r\n\r\n{")
+        refused(read_reply(connection), 408)
+        assert connection.recv(1) == b""
+
+
 def test_a_head_of_one_byte_at_a_time(hasty: Edge) -> None:
     with hasty.connect() as connection:
         refused(drip(connection, HEAD + b"X-A: " + b"y" * 10_000), 408)

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
 
 ONE_CALL = {"erp": one_call_at_a_time()}
 C1, C2, C3 = CustomerId("c-1"), CustomerId("c-2"), CustomerId("c-3")
+P1, P2 = ProductId("p-1"), ProductId("p-2")
 
 
 def loaders(office: FakeBackOffice, seconds: float = PATIENCE_SECONDS) -> Loaders:
@@ -147,15 +148,41 @@ async def test_a_field_that_is_given_up_does_not_hurt_another() -> None:
     made = loaders(office)
     given_up = asyncio.create_task(made.profiles.load(C1))
     waiting = asyncio.create_task(made.profiles.load(C1))
-    many = asyncio.create_task(made.profiles.load_each([C1, C2]))
     await asked.wait()
     given_up.cancel()
     await asyncio.wait([given_up])
     go.set()
     assert given_up.cancelled()
     assert (await waiting).value.customer == C1
-    assert list(await many) == [C1, C2]
     assert (await made.profiles.load(C1)).value.customer == C1
+    assert office.asked("profiles") == [[C1]]
+
+
+async def test_a_field_that_is_given_up_does_not_hurt_those_in_its_batch() -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(keys: Sequence[ProductId]) -> Any:
+        asked.set()
+        await go.wait()
+        return {key: product(key) for key in keys}
+
+    office = FakeBackOffice(products=answer)
+    made = loaders(office)
+    given_up = asyncio.create_task(made.products.load(P1))
+    many_given_up = asyncio.create_task(made.products.load_each([P1, P2]))
+    waiting = asyncio.create_task(made.products.load(P1))
+    many = asyncio.create_task(made.products.load_each([P1, P2]))
+    await asked.wait()
+    for each in (given_up, many_given_up):
+        each.cancel()
+        await asyncio.wait([each])
+    go.set()
+    assert given_up.cancelled()
+    assert many_given_up.cancelled()
+    assert (await waiting).value.id == P1
+    assert list(await many) == [P1, P2]
+    assert (await made.products.load(P1)).value.id == P1
+    assert office.asked("products") == [[P1, P2]]
 
 
 async def test_an_adapter_that_lets_a_cancellation_out_leaves_nobody_hanging() -> None:
