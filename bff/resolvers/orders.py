@@ -1,5 +1,7 @@
 """What the customer bought."""
 
+from typing import cast
+
 from bff.domain import Order, OrderId
 from bff.errors import NotFound, Unknown
 from bff.resolvers.context import Context
@@ -13,7 +15,7 @@ async def last_order(context: Context, *, with_products: bool = True) -> Answer[
     if with_products:
         context.loaders.expect_products(loader)
     answer = await loader.load(customer)
-    return None if answer.value is None else Answer(answer.value, answer.as_of, answer.stale)
+    return None if answer.value is None else cast("Answer[Order]", answer)
 
 
 async def order(context: Context, order_id: OrderId, *, with_products: bool = True) -> Answer[Order]:

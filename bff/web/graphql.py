@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import ceil
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
@@ -42,8 +41,7 @@ _CONTENT_TYPES: Final = {name: f"{name}; charset=utf-8".encode() for name in (JS
 _language_of = lru_cache(maxsize=256)(lambda header: choose_language(header.decode("latin-1")))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wishes:
+class _Wishes(NamedTuple):
     """How the client wants to be answered."""
 
     language: str
@@ -51,8 +49,7 @@ class _Wishes:
     """None where it would take neither: then it gets the older one all the same, to say so."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
+class _Reply(NamedTuple):
     """An answer, ready to be sent."""
 
     status: int
