@@ -199,9 +199,11 @@ class GraphQLEndpoint:
 
 
 def _answer(result: ExecutionResult, context: Context, language: str) -> tuple[dict[str, Any], list[Entry]]:
+    if not result.errors and not context.notices:
+        return {"data": result.data}, []
     errors = execution_errors(result.errors or (), context.notices, language)
     _forget_tracebacks(result.errors or (), context)
-    answer: dict[str, Any] = {"errors": errors} if errors else {}
+    answer: dict[str, Any] = {"errors": errors}
     # An error without a path is about the request: it was not executed, so there is no `data` (spec, 7.1.2).
     if not any("path" not in entry for entry in errors):
         answer["data"] = result.data
