@@ -5,7 +5,8 @@ What is the same for every request of an operation (which fields it asks of whic
 attributes) is found out once. A request gets a shallow copy with its own variables, context and errors.
 """
 
-from collections.abc import Awaitable
+from asyncio import ensure_future, gather
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -36,7 +37,13 @@ from graphql import (
     is_object_type,
     visit,
 )
-from graphql.execution.collect_fields import FieldDetailsList, FragmentDetails, collect_fields, collect_subfields
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
 from graphql.execution.executor import SELECTIONS_NESTED_TOO_DEEPLY, CollectedErrors
 from graphql.execution.values import VariableValues
 from graphql.pyutils import AwaitableOrValue, Path
@@ -123,6 +130,31 @@ class OperationExecutor(Executor[None]):
             self.collected_errors.add(error, None)
             return self._response(None)
         return self._response(data) if isinstance(data, dict) else self._finished(data)
+
+    def execute_fields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: GroupedFieldSet,
+        position_context: None,
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """As the library does, but with one task less, and without a future around them all."""
+        results: dict[str, Any] = {}
+        waiting: list[str] = []
+        try:
+            for name, details in grouped_field_set.items():
+                field_path = Path(path, name, parent_type.name)
+                result = self.execute_field(parent_type, source_value, details, field_path, position_context)
+                if result is not Undefined:
+                    results[name] = result
+                    if self.is_awaitable(result):
+                        waiting.append(name)
+        except Exception:
+            if waiting:
+                self.settle_in_background([results[name] for name in waiting])
+            raise
+        return _awaited(results, waiting) if waiting else results
 
     def collect_and_execute_subfields(
         self,
@@ -264,6 +296,22 @@ class _Conditions(Visitor):
         if node.name.value in {GraphQLSkipDirective.name, GraphQLIncludeDirective.name}:
             values = (argument.value for argument in node.arguments or ())
             self.names.update(value.name.value for value in values if isinstance(value, VariableNode))
+
+
+async def _awaited(results: dict[str, Any], waiting: Sequence[str]) -> dict[str, Any]:
+    """Put in place what is awaited: the first in this very task, the others side by side."""
+    first, *others = waiting
+    tasks = [ensure_future(results[name]) for name in others]
+    try:
+        results[first] = await results[first]
+        for name, task in zip(others, tasks, strict=True):
+            results[name] = await task
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await gather(*tasks, return_exceptions=True)
+        raise
+    return results
 
 
 async def _joined(answer: dict[str, Any], rest: Awaitable[dict[str, Any]]) -> dict[str, Any]:
