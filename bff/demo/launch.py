@@ -30,7 +30,7 @@ Options = Mapping[str, str | int | float]
 
 _NAMES: tuple[OfficeName, ...] = ("erp", "loyalty", "cms")
 _PATHS = {"erp": "/shop/ws/cabinet.1cws", "loyalty": "", "cms": ""}
-_CONTROL_SECONDS = 5.0
+_CONTROL_SECONDS = 30.0
 
 
 class OfficeNotStarted(RuntimeError):

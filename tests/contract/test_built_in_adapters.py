@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from adapters.erp.onec_soap import client
 from bff.app import open_back_offices
 from bff.demo.data import people
 from bff.demo.data.world import World, moscow_today
@@ -14,7 +15,7 @@ from bff.domain import Contact, ContactKind, CustomerId, ProductId
 from bff.domain.clock import utc_now
 from bff.plugins import Adapter, discover
 from bff.testing import AdapterContract, Sample
-from tests.patience import patient
+from tests.patience import PATIENCE_SECONDS, patient
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,8 @@ class OfADemoOffice(AdapterContract):
     back_office: ClassVar[str]
 
     @pytest.fixture
-    async def adapter(self, offices: DemoOffices) -> AsyncIterator[Adapter]:
+    async def adapter(self, offices: DemoOffices, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Adapter]:
+        monkeypatch.setattr(client, "_FAREWELL_SECONDS", PATIENCE_SECONDS)
         faults: list[str] = []
         adapters, _ = open_back_offices(demo_settings(offices, over=patient()), discover(), faults, utc_now)
         assert not faults

@@ -17,13 +17,14 @@ from bff.errors import BackOfficeError, BadReply, IntegrityViolation, Refused, T
 from bff.http import HttpClients
 from bff.plugins import discover
 from bff.sources import CustomerDirectory, Sections, route
+from tests import patience
 
 pytestmark = pytest.mark.anyio
 
 FIND, REGISTER = "НайтиКлиентов", "ЗарегистрироватьКлиента"
 _PHONES = count(79_997_000_001)
-PATIENT = {"timeout_ms": 20_000, "write_timeout_ms": 20_000}
-HURRIED = {"timeout_ms": 300, "write_timeout_ms": 300}
+PATIENT = {**patience.PATIENT, "write_timeout_ms": patience.PATIENT_MS}
+HURRIED = {**PATIENT, "timeout_ms": 1_000, "write_timeout_ms": 1_000}
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def test_killed_and_started_again_on_its_port() -> None:
         with demo_office("cms", port=first.port) as second:
             assert second.port == first.port
             assert second.calls() == {}
-        assert second.process.returncode == 0
+            assert second.process.stdin is not None
+            second.process.stdin.close()
+            assert second.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_sigterm_ends_it_even_while_a_call_hangs() -> None:

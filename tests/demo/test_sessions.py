@@ -79,11 +79,17 @@ def test_the_pool_has_an_end(erp: DemoOffice, ask: Ask) -> None:
 
 def test_a_session_serves_one_call_after_the_other(slow: DemoOffice, ask: Ask) -> None:
     cookie = start(ask, slow)
-    with ThreadPoolExecutor(3) as threads:
-        began = perf_counter()
-        calls = [threads.submit(ask, slow.service, headers={"Cookie": cookie}) for _ in range(3)]
-        assert [call.result().status_code for call in calls] == [200, 200, 200]
-        assert perf_counter() - began >= 3 * CALL_SECONDS
+
+    def met() -> int:
+        with ThreadPoolExecutor(3) as threads:
+            began = perf_counter()
+            calls = [threads.submit(ask, slow.service, headers={"Cookie": cookie}) for _ in range(3)]
+            assert [call.result().status_code for call in calls] == [200, 200, 200]
+            assert perf_counter() - began >= 3 * CALL_SECONDS
+        return slow.stats()["most_in_flight"]
+
+    # On a busy machine they may miss each other, but not each time.
+    assert any(met() == 3 for _ in range(3))
     assert slow.stats() == {"sessions": 1, "in_flight": 0, "most_in_flight": 3}
     slow.reset()
     assert slow.stats()["most_in_flight"] == 0
@@ -91,9 +97,15 @@ def test_a_session_serves_one_call_after_the_other(slow: DemoOffice, ask: Ask) -
 
 
 def test_calls_without_a_session_run_side_by_side_and_leave_none(slow: DemoOffice, ask: Ask) -> None:
-    with ThreadPoolExecutor(3) as threads:
-        calls = [threads.submit(ask, slow.service) for _ in range(3)]
-        assert sorted(call.result().status_code for call in calls) == [200, 200, 406]
+    def one_too_many() -> bool:
+        with ThreadPoolExecutor(3) as threads:
+            calls = [threads.submit(ask, slow.service) for _ in range(3)]
+            statuses = sorted(call.result().status_code for call in calls)
+        assert statuses[:2] == [200, 200]
+        return statuses[2] == 406
+
+    # The same.
+    assert any(one_too_many() for _ in range(3))
     assert slow.stats()["sessions"] == 0
 
 

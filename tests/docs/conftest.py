@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import structlog
 
 import adapters.messages.log.sender
-from bff.app import assemble
+from bff.app import Cabinet, assemble
 from bff.demo.launch import DemoOffices, demo_offices
 from bff.demo.run import demo_settings, demo_token, serving
 from bff.domain.clock import utc_now
 from tests.docs.runner import Demo
 from tests.docs.warm import warm_kabinet
-from tests.patience import OFFICES, patient
+from tests.patience import OFFICES, patient, until
 
 TODAY = date(2026, 11, 21)
 
@@ -53,12 +54,11 @@ def clock() -> Ahead:
 
 
 @pytest.fixture(scope="package")
-def running(_state: None, clock: Ahead) -> Iterator[tuple[DemoOffices, int]]:
-    with (
-        demo_offices(today=TODAY) as offices,
-        serving(assemble(demo_settings(offices, over=OVER), clock=clock)) as address,
-    ):
-        yield offices, int(address.rpartition(":")[2])
+def running(_state: None, clock: Ahead) -> Iterator[tuple[DemoOffices, Cabinet, int]]:
+    with demo_offices(today=TODAY) as offices:
+        cabinet = assemble(demo_settings(offices, over=OVER), clock=clock)
+        with serving(cabinet) as address:
+            yield offices, cabinet, int(address.rpartition(":")[2])
 
 
 @pytest.fixture(scope="package")
@@ -81,9 +81,11 @@ def printed(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def demo(running: tuple[DemoOffices, int], kabinet: Path, printed: Path, clock: Ahead) -> Demo:
+def demo(running: tuple[DemoOffices, Cabinet, int], kabinet: Path, printed: Path, clock: Ahead) -> Demo:
     """The demo, in good health."""
-    offices, port = running
+    offices, cabinet, port = running
+    sign_in = cabinet.door.sign_in
+    assert sign_in is not None
 
     def reset() -> None:
         for office in offices:
@@ -93,4 +95,5 @@ def demo(running: tuple[DemoOffices, int], kabinet: Path, printed: Path, clock: 
     reset()
     ports = {8000: port}
     ports |= {written: office.port for written, office in zip((8001, 8002, 8003), offices, strict=True)}
-    return Demo(ports, demo_token, reset, kabinet, printed, clock.later)
+    sent = partial(until, lambda: not sign_in.sends_under_way, "messages are not sent")
+    return Demo(ports, demo_token, reset, kabinet, printed, sent, clock.later)

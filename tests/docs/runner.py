@@ -24,7 +24,7 @@ from lxml import etree
 from bff.app import assemble
 from bff.config import load_settings
 from bff.schema import graphql_schema
-from tests.docs import bsl, packages, settings
+from tests.docs import bsl, packages, patient_defaults, settings
 from tests.docs.blocks import ROOT, Block
 from tests.docs.compare import assert_same, assert_shown, shows
 from tests.patience import PATIENCE_SECONDS
@@ -50,6 +50,8 @@ class Demo:
     """The folder of a `kabinet` that starts at once."""
     log: Path
     """Where it prints what it would send."""
+    sent: Callable[[], None]
+    """Waits until all that it was asked to send is printed there."""
     later: Callable[[float], None]
     """Lets seconds pass for it, at once."""
 
@@ -69,6 +71,8 @@ class Runner:
         self._ports = dict(demo.ports)
         self._site = folder.parent / "site"
         self._site.mkdir()
+        shutil.copy(patient_defaults.__file__, self._site / "patient_defaults.py")
+        self._log = ""
         self._state = folder.parent / "state"
         self._state.write_text("", encoding="utf-8")
 
@@ -129,7 +133,10 @@ class Runner:
             return
         if logged := _LOGGED.match(command):
             (self._folder / logged[1]).symlink_to(self._demo.log)
+            self._log = logged[1]
             return
+        if self._log and self._log in command:
+            self._demo.sent()
         if wait := _WAIT.match(command):
             self._demo.later(float(wait[1]))
             return
@@ -173,7 +180,7 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._stack.callback(process.wait, 5)
+        self._stack.callback(process.wait, SECONDS)
         self._stack.callback(os.killpg, process.pid, signal.SIGTERM)
         until = time.monotonic() + SECONDS
         while not shows(shown, came := self._as_written(said.read_text(encoding="utf-8"))):
@@ -187,6 +194,7 @@ class Runner:
             **ours,
             "PATH": f"{self._demo.kabinet}:{Path(sys.executable).parent}:{ours['PATH']}",
             "PYTHONPATH": str(self._site),
+            "PYTEST_PLUGINS": "patient_defaults",
             "PYTHONUNBUFFERED": "1",
             "COLUMNS": "160",
         }

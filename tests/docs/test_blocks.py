@@ -5,11 +5,13 @@ import subprocess
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.docs.blocks import DOCUMENTS, ROOT, blocks
 from tests.docs.runner import Demo, Runner
+from tests.patience import until
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -36,8 +38,16 @@ def _is_installed() -> bool:
 
 @pytest.mark.skipif(not _is_installed(), reason="scripts/venv has not been run since the locked versions changed")
 def test_the_first_command_of_the_readme_works() -> None:
-    done = subprocess.run(["scripts/demo", "--once"], cwd=ROOT, capture_output=True, check=True, timeout=60)
-    assert json.loads(done.stdout)["data"]["dashboard"]["profile"]["displayName"] == "Анна Соколова"
+    answer: dict[str, Any] = {}
+
+    def is_whole() -> bool:
+        # It has its users' limits, which a busy machine may pass.
+        done = subprocess.run(["scripts/demo", "--once"], cwd=ROOT, capture_output=True, check=False, timeout=60)
+        answer.update(json.loads(done.stdout))
+        return done.returncode == 0
+
+    until(is_whole)
+    assert answer["data"]["dashboard"]["profile"]["displayName"] == "Анна Соколова"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bff.plugins import discover
+from tests.docs.patient_defaults import raise_limits
 
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -51,6 +52,7 @@ def warm_kabinet(folder: Path) -> Iterator[Path]:
 
 
 def _serve(path: str) -> None:
+    raise_limits()  # before anything is made of the settings
     for module in ("bff.cli", "bff.demo.run", "bff.serving"):  # what commands import when they run
         importlib.import_module(module)
     discover()

@@ -8,11 +8,17 @@ from bff.demo.launch import DemoOffices, demo_offices
 from tests.fuzz.asking import CUSTOMERS, Asker, asking
 from tests.fuzz.cabinet import RunningCabinet, running
 from tests.fuzz.operations import Known
+from tests.patience import OFFICES, PATIENT_MS
+from tests.patience import PATIENT as PATIENT_OFFICE
 
 PATIENT = {
-    "SERVER__DASHBOARD_MS": "20000",
+    "SERVER__DASHBOARD_MS": str(PATIENT_MS),
     "LIMITS__CUSTOMER_PER_MINUTE": "0",
-    **{f"BACK_OFFICES__{name}__TIMEOUT_MS": "20000" for name in ("ERP", "LOYALTY", "CMS")},
+    **{
+        f"BACK_OFFICES__{office.upper()}__{name.upper()}": str(limit)
+        for office in OFFICES
+        for name, limit in PATIENT_OFFICE.items()
+    },
 }
 """Nothing is slow here but the machine, and nobody is told to ask less often."""
 

@@ -1,21 +1,29 @@
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import pytest
 
 from bff.app import assemble
-from bff.demo.launch import DemoOffices, demo_offices
+from bff.demo.launch import DemoOffice, DemoOffices, demo_offices
 from bff.demo.run import demo_settings, serving
 from tests.http.front import Front
+from tests.patience import patient
 
-COLD: dict[str, Any] = {
-    "cache": {"enabled": False},
-    "back_offices": {name: {"guard": {"breaker_open_seconds": 0.05}} for name in ("erp", "loyalty", "cms")},
-}
+COLD: Final = patient(cache={"enabled": False})
 """Nothing is kept: each request asks the back offices. They are left alone only for a moment when they fail."""
 
-SHORT_MS = 1_500
-"""The request's time where tests wait for it to run out."""
+SHORT_MS: Final = 1_000
+"""The time of what hangs in a test: nothing else is a matter of time."""
+
+
+@contextmanager
+def cold_cabinet(offices: Iterable[DemoOffice], *, hung: Iterable[str] = (), **server: Any) -> Iterator[Front]:
+    """A front end of a cabinet that keeps nothing and has breakers of its own. Who is `hung` is not waited for long."""
+    short = {name: {"timeout_ms": SHORT_MS} for name in hung}
+    over = patient(cache={"enabled": False}, server=server, back_offices=short)
+    with serving(assemble(demo_settings(offices, over=over))) as address:
+        yield Front(address)
 
 
 @pytest.fixture(scope="session")
@@ -37,20 +45,10 @@ def offices(running_offices: DemoOffices) -> Iterator[DemoOffices]:
 
 @pytest.fixture(scope="session")
 def cabinet_address(running_offices: DemoOffices) -> Iterator[str]:
-    # Nothing is slow here but the machine: a busy one is no failure.
-    patient = {name: {"timeout_ms": 20_000, **table} for name, table in COLD["back_offices"].items()}
-    over = {**COLD, "back_offices": patient}
-    with serving(assemble(demo_settings(running_offices, over=over, graphiql=True, dashboard_ms=20_000))) as address:
-        yield address
+    with cold_cabinet(running_offices, graphiql=True) as front:
+        yield front.address
 
 
 @pytest.fixture
 def front(cabinet_address: str, offices: DemoOffices) -> Front:
     return Front(cabinet_address)
-
-
-@pytest.fixture
-def hurried(offices: DemoOffices) -> Iterator[Front]:
-    """A front end of a cabinet that gives its sections little time. Each test has its own: breakers remember."""
-    with serving(assemble(demo_settings(offices, over=COLD, dashboard_ms=SHORT_MS))) as address:
-        yield Front(address)

@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 
 from bff.demo.run import demo_token
+from tests.patience import PATIENCE_SECONDS
 
 DASHBOARD = """
 query Dashboard {
@@ -29,7 +30,8 @@ class Front:
     def post(self, query: str, customer: str | None = "c-1001", **more: Any) -> httpx2.Response:
         """Send an operation, with a token of the customer, or none."""
         headers = {"Authorization": f"Bearer {demo_token(customer)}"} if customer else {}
-        return httpx2.post(f"{self.address}/graphql", json={"query": query, **more}, headers=headers, timeout=10)
+        body = {"query": query, **more}
+        return httpx2.post(f"{self.address}/graphql", json=body, headers=headers, timeout=2 * PATIENCE_SECONDS)
 
     def ask(self, query: str = DASHBOARD, customer: str | None = "c-1001", **more: Any) -> dict[str, Any]:
         """The whole answer."""

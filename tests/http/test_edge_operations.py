@@ -17,6 +17,7 @@ from bff.config import SettingsError
 from bff.demo.launch import DemoOffices
 from bff.demo.run import demo_headers, demo_settings, serving
 from tests.http.edge import Edge
+from tests.patience import patient
 
 TEXT = "query Name {\n  dashboard {\n    profile {\n      displayName\n    }\n  }\n}\n"
 UNKNOWN = "query Other { __typename }"
@@ -54,7 +55,7 @@ def stored_in(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def cabinet(offices: DemoOffices, **server: Any) -> Iterator[Edge]:
-    with serving(assemble(demo_settings(offices, **server))) as address:
+    with serving(assemble(demo_settings(offices, over=patient(server=server)))) as address:
         yield Edge(address)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from bff.app import assemble
 from bff.demo.faults import Failure
 from bff.demo.launch import DemoOffice, DemoOffices, OfficeName, demo_office
-from bff.demo.run import demo_settings, serving
-from tests.http.conftest import COLD
+from tests.http.conftest import SHORT_MS, cold_cabinet
 from tests.http.front import Front, codes
+from tests.patience import OFFICES
 
 SECTIONS = {"profile", "lastOrder", "bonuses", "favorites", "offers"}
 
@@ -41,13 +40,14 @@ def lost_sections(answer: dict[str, Any]) -> set[str]:
     return {name for name, section in answer["data"]["dashboard"].items() if section is None}
 
 
-@pytest.mark.parametrize("name", ["erp", "loyalty", "cms"])
+@pytest.mark.parametrize("name", OFFICES)
 @pytest.mark.parametrize("fail", list(CODES))
 def test_one_back_office_fails(
-    hurried: Front, offices: DemoOffices, name: str, fail: Failure, capsys: pytest.CaptureFixture[str]
+    offices: DemoOffices, name: str, fail: Failure, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office_of(offices, name).faults(fail=fail)
-    answer = hurried.ask()
+    with cold_cabinet(offices, hung=[name] if fail == "hang" else []) as front:
+        answer = front.ask()
     assert lost_sections(answer) == LOST[name]
     found = codes(answer)
     assert {path: code for path, code in found.items() if path.count(".") == 1 and "offers" not in path} == {
@@ -64,65 +64,72 @@ def test_one_back_office_fails(
     assert "Модуль" not in said
 
 
-@pytest.mark.parametrize("name", ["erp", "loyalty", "cms"])
-def test_after_the_trouble_all_is_well_again(hurried: Front, offices: DemoOffices, name: str) -> None:
-    for fail in CODES:
-        office_of(offices, name).faults(fail=fail)
-        hurried.ask()
-    office_of(offices, name).faults()
-    assert until_well(hurried)
+@pytest.mark.parametrize("name", OFFICES)
+def test_after_the_trouble_all_is_well_again(offices: DemoOffices, name: str) -> None:
+    with cold_cabinet(offices, hung=[name]) as front:
+        for fail in CODES:
+            office_of(offices, name).faults(fail=fail)
+            front.ask()
+        office_of(offices, name).faults()
+        assert until_well(front)
 
 
-def test_all_back_offices_hang_and_the_answer_comes(hurried: Front, offices: DemoOffices) -> None:
+@pytest.mark.parametrize("whose", ["the back offices'", "the request's"])
+def test_all_back_offices_hang_and_the_answer_comes(offices: DemoOffices, whose: str) -> None:
     for office in offices:
         office.faults(fail="hang")
-    answer = hurried.ask()
+    limits: dict[str, Any] = {"hung": OFFICES} if whose == "the back offices'" else {"dashboard_ms": SHORT_MS}
+    with cold_cabinet(offices, **limits) as front:
+        answer = front.ask()
     assert lost_sections(answer) == SECTIONS
     assert set(codes(answer).values()) == {"TIMEOUT"}
 
 
-def test_hung_calls_of_many_customers_leave_the_pools_usable(hurried: Front, offices: DemoOffices) -> None:
+def test_hung_calls_of_many_customers_leave_the_pools_usable(offices: DemoOffices) -> None:
     for office in offices:
         office.faults(fail="hang")
-    with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda number: hurried.ask(customer=f"c-{number}"), range(1100, 1120)))
-    assert all(lost_sections(answer) == SECTIONS for answer in answers)
-    for office in offices:
-        office.faults()
-    assert until_well(hurried)
+    # The request's time is over before all had a turn at the pools.
+    with cold_cabinet(offices, hung=OFFICES, dashboard_ms=SHORT_MS * 3 // 2) as front, ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda number: front.ask(customer=f"c-{number}"), range(1100, 1120)))
+        assert all(lost_sections(answer) == SECTIONS for answer in answers)
+        for office in offices:
+            office.faults()
+        assert until_well(front)
 
 
-def test_one_operation_fails_and_its_own_section_alone(hurried: Front, offices: DemoOffices) -> None:
+def test_one_operation_fails_and_its_own_section_alone(offices: DemoOffices) -> None:
     offices.erp.faults(fail="500", operation="ПолучитьПоследниеЗаказы")
     offices.loyalty.faults(fail="500", operation="bonus_burn_soon")
-    answer = hurried.ask()
+    with cold_cabinet(offices) as front:
+        answer = front.ask()
     assert codes(answer) == {"dashboard.lastOrder": "UPSTREAM", "dashboard.bonuses": "UPSTREAM"}
     assert lost_sections(answer) == {"lastOrder", "bonuses"}
 
 
-def test_products_away_cost_the_favorites_and_not_the_order(hurried: Front, offices: DemoOffices) -> None:
+def test_products_away_cost_the_favorites_and_not_the_order(offices: DemoOffices) -> None:
     offices.cms.faults(fail="500", operation="products")
-    answer = hurried.ask()
+    with cold_cabinet(offices) as front:
+        answer = front.ask()
     assert lost_sections(answer) == {"favorites"}
     lines = answer["data"]["dashboard"]["lastOrder"]["lines"]
     assert lines
     assert all(line["name"] and line["product"] is None for line in lines)
 
 
-def test_a_hung_erp_does_not_take_favorites_with_it(hurried: Front, offices: DemoOffices) -> None:
+def test_a_hung_erp_does_not_take_favorites_with_it(offices: DemoOffices) -> None:
     offices.erp.faults(fail="hang")
-    answer = hurried.ask()
+    with cold_cabinet(offices, hung=["erp"]) as front:
+        answer = front.ask()
     assert answer["data"]["dashboard"]["favorites"]["nodes"]
 
 
-@pytest.mark.parametrize("name", ["erp", "loyalty", "cms"])
+@pytest.mark.parametrize("name", OFFICES)
 def test_killed_in_the_middle_of_a_request(offices: DemoOffices, name: OfficeName) -> None:
     with (
         demo_office(name) as victim,
-        serving(assemble(demo_settings([*offices, victim], over=COLD))) as address,
+        cold_cabinet([*offices, victim]) as front,
         ThreadPoolExecutor(1) as pool,
     ):
-        front = Front(address)
         assert "errors" not in front.ask()
         victim.faults(fail="hang")
         victim.reset()

@@ -14,6 +14,7 @@ from bff.demo.run import demo_settings, serving
 from bff.schema.ids import local_id
 from tests.http.front import Front
 from tests.http.hooks import ERP_SECRET, GOOD, WARM, Door, Time, refused, signature
+from tests.patience import until
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,7 @@ def test_a_read_under_way_does_not_put_the_old_value_back(
         offices.cms.reset()
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(cabinet.front.data, query)
-            while not offices.cms.calls():
-                assert not asked.done()
+            until(offices.cms.calls)
             cabinet.door.say(**named)
             in_time = not asked.done()
             asked.result()

@@ -258,7 +258,7 @@ def test_hostile_answers(  # noqa: PLR0917 - fixtures, and two of them pytest's 
     answer = front.ask()
     used = peak() - before
 
-    assert bad.spoilt[operation] >= 1
+    until(lambda: bad.spoilt[operation] >= 1)
     assert_outcome(answer, operation, expected, healthy)
     assert_others_fresh(answer, office, healthy)
     assert used < MOST_MEMORY

@@ -125,14 +125,17 @@ class Race:
 
     async def _sabotage(self) -> None:
         everybody = list(self.offices)
+        # With dice of its own it does the same however fast others are, and it begins with what is looked for.
+        dice = Random(SEED)  # noqa: S311 (see above)
+        fail: Failure = "wrong_owner"
         while not self.over:
-            office = self.dice.choice(everybody)
-            fail = self.dice.choice(FAILURES)
-            operation = self.dice.choice(MIXED_UP[office.name]) if fail == "wrong_owner" else None
+            office = dice.choice(everybody)
+            operation = dice.choice(MIXED_UP[office.name]) if fail == "wrong_owner" else None
             await asyncio.to_thread(office.faults, fail=fail, operation=operation)
-            await asyncio.sleep(self.dice.uniform(0.05, 0.3))
+            await asyncio.sleep(dice.uniform(0.05, 0.3))
             await asyncio.to_thread(office.faults)
-            await asyncio.sleep(self.dice.uniform(0, 0.2))
+            await asyncio.sleep(dice.uniform(0, 0.2))
+            fail = dice.choice(FAILURES)
 
 
 def test_not_one_foreign_mark_is_seen() -> None:

@@ -18,6 +18,7 @@ from tests.resilience.cabinets import Places
 from tests.resilience.faults import Hang
 from tests.resilience.hostile import HostileOffice
 from tests.resilience.matrix import ORDERS, Service, Services, Told, Watch, services_before
+from tests.sources.conftest import be_patient
 from tests.sources.redis_server import RedisServer
 
 SECRET = "the ERP's secret for its webhooks, long enough"
@@ -36,15 +37,25 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-def two(services: Services, redis: RedisServer) -> tuple[Service, Service]:
-    """Two cabinets that share what they keep, and a clock."""
-    watch = Watch()
-    settings = patient(
-        # A machine that does other things, too, is no Redis that hangs.
-        cache={"redis_url": redis.url, "redis_limit_ms": 2_000},
-        back_offices={"erp": {"hook_secret": SECRET}},
-    )
-    return services.start(watch, settings=settings), services.start(watch, settings=settings)
+MakeTwo = Callable[..., tuple[Service, Service]]
+
+
+@pytest.fixture
+def make_two(services: Services, redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> MakeTwo:
+    """Makes two cabinets that share what they keep, and a clock. Where Redis `hangs`, they wait for it less long."""
+
+    def make(*, hangs: bool = False) -> tuple[Service, Service]:
+        if not hangs:
+            # A machine that does other things, too, is no Redis that hangs.
+            be_patient(monkeypatch)
+        watch = Watch()
+        settings = patient(
+            cache={"redis_url": redis.url, "redis_limit_ms": 2_000 if hangs else 5_000},
+            back_offices={"erp": {"hook_secret": SECRET}},
+        )
+        return services.start(watch, settings=settings), services.start(watch, settings=settings)
+
+    return make
 
 
 def calls(office: HostileOffice) -> dict[str, int]:
@@ -96,9 +107,9 @@ DISASTERS: dict[str, tuple[Callable[[RedisServer], None], Callable[[RedisServer]
 
 @pytest.mark.parametrize("disaster", DISASTERS)
 def test_no_dashboard_fails(
-    disaster: str, services: Services, redis: RedisServer, capfd: pytest.CaptureFixture[str]
+    disaster: str, make_two: MakeTwo, redis: RedisServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    cabinets = two(services, redis)
+    cabinets = make_two(hangs=disaster == "hung")
     watch = cabinets[0].watch
     for customer in CUSTOMERS:
         for cabinet in cabinets:
@@ -122,8 +133,8 @@ def test_no_dashboard_fails(
     assert ("redis failing" in "".join(capfd.readouterr())) == (disaster != "emptied")
 
 
-def test_what_one_cabinet_drops_the_other_drops(places: Places, services: Services, redis: RedisServer) -> None:
-    one, other = two(services, redis)
+def test_what_one_cabinet_drops_the_other_drops(places: Places, make_two: MakeTwo) -> None:
+    one, other = make_two()
     one.until_fresh()
     bad = places["erp"].hostile
     bad.reset()
@@ -140,8 +151,8 @@ def test_what_one_cabinet_drops_the_other_drops(places: Places, services: Servic
     assert calls(bad) == {ORDERS: 1}
 
 
-def test_one_refresh_for_one_expiry(places: Places, services: Services, redis: RedisServer) -> None:
-    one, other = two(services, redis)
+def test_one_refresh_for_one_expiry(places: Places, make_two: MakeTwo) -> None:
+    one, other = make_two()
     one.until_fresh()
     other.until_fresh()
     bad = places["erp"].hostile

@@ -16,7 +16,7 @@ import pytest
 from bff.demo.secret import demo_secret
 from bff.identity.subkeys import Subkeys
 from tests.identity.oidc.keys import AUDIENCE, claims, hs256, key, segment, signed
-from tests.identity.oidc.publisher import Publisher, publisher
+from tests.identity.oidc.publisher import Publisher, be_patient, publisher
 from tests.resilience.loop_thread import LoopThread
 from tests.sign_in.conftest import Logs, OpenShop
 from tests.sign_in.customer import PROFILE, REFRESH, SIGN_OUT, Customer, codes
@@ -192,7 +192,8 @@ def test_a_refresh_and_a_sign_out_at_once_leave_nobody_in(shop: Shop) -> None:
 
 
 @pytest.fixture
-def provider(servers_loop: LoopThread) -> Iterator[Publisher]:
+def provider(servers_loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
+    be_patient(monkeypatch)
     stack = AsyncExitStack()
     yield servers_loop.do(stack.enter_async_context(publisher()))
     servers_loop.do(stack.aclose())

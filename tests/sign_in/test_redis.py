@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from bff.identity.store.redis_store import RedisStore
 from tests.sign_in.conftest import OpenShop
 from tests.sign_in.customer import SIGN_OUT, codes, user_codes
 from tests.sign_in.shop import ANNA, stranger
+from tests.sources.conftest import be_patient
 from tests.sources.redis_server import RedisServer
 
 
 @pytest.fixture
-def redis() -> Iterator[RedisServer]:
+def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    be_patient(monkeypatch)
     with RedisServer(maxmemory_policy="noeviction") as server:
         yield server
 
@@ -49,12 +52,16 @@ def test_a_day_of_customers_over_redis(new_shop: OpenShop, redis: RedisServer) -
 
 
 def test_a_redis_that_is_away_signs_nobody_out(new_shop: OpenShop, redis: RedisServer) -> None:
-    shop = new_shop(store={"redis_url": redis.url, "limit_ms": 1_000})
+    shop = new_shop(store={"redis_url": redis.url})
     anna = shop.customer(ANNA).sign_in()
+    store = shop.cabinet.door.store
+    assert isinstance(store, RedisStore)
+    patience, store._limit = store._limit, 1.0
     redis.stop()
     reply = anna.post(SIGN_OUT)
     assert (reply.status_code, codes(reply.json())) == (503, ["UNAVAILABLE"])
     answer = shop.customer(stranger()).ask("{ shop { name } }")
     assert "errors" not in answer
+    store._limit = patience
     redis.cont()
     assert anna.profile() is not None

@@ -81,12 +81,17 @@ def place(name: str, *tags: str) -> Place:
     return Place(name, tags or (f"tag of {name}",))
 
 
+def be_patient(patch: pytest.MonkeyPatch) -> None:
+    """Give a busy machine time to connect to Redis."""
+    for module in (redis_listener, redis_tier_module, redis_url):
+        patch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
+    patch.setattr(redis_url, "SENTINEL_SECONDS", PATIENCE_SECONDS)
+
+
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a busy machine time to connect."""
-    for module in (redis_listener, redis_tier_module, redis_url):
-        monkeypatch.setattr(module, "CONNECT_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(redis_url, "SENTINEL_SECONDS", PATIENCE_SECONDS)
+    be_patient(monkeypatch)
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import pytest
+
 from tests.identity.oidc.browser import Browser, Page
+from tests.identity.oidc.publisher import be_patient
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "correct horse battery staple"
@@ -74,7 +77,8 @@ def running() -> Iterator[Canaille]:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    with process, process.stdin, process.stdout:
+    with process, process.stdin, process.stdout, pytest.MonkeyPatch.context() as patch:
+        be_patient(patch)
         try:
             json.dump({"users": [{**user, "password": PASSWORD} for user in USERS], "claims": CLAIMS}, process.stdin)
             process.stdin.close()

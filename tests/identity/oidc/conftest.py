@@ -5,7 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.identity.oidc.canaille import Canaille, running
-from tests.identity.oidc.publisher import Publisher, publisher
+from tests.identity.oidc.publisher import Publisher, be_patient, publisher
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
 
 
 @pytest.fixture

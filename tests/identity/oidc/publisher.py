@@ -4,17 +4,26 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import pytest
 
 from bff.http import HttpClients
-from bff.identity import TokenVerifier
+from bff.identity import TokenVerifier, published
 from bff.identity.published import ProviderHttp, Published, from_discovery, from_jwks_url
 from tests.fakes.http_server import Asked, Script, ScriptedServer, answers, scripted
 from tests.identity.oidc.keys import AUDIENCE, jwks
+from tests.patience import PATIENCE_SECONDS
 
 METADATA = "/.well-known/openid-configuration"
 KEYS = "/keys?for=cabinet"
+PATIENT: Final = replace(published.LIMITS, total_seconds=PATIENCE_SECONDS, connect_seconds=PATIENCE_SECONDS)
+
+
+def be_patient(patch: pytest.MonkeyPatch) -> None:
+    """Let the service wait for providers as long as a busy machine takes."""
+    patch.setattr(published, "LIMITS", PATIENT)
 
 
 @dataclass(slots=True)

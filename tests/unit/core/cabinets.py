@@ -11,6 +11,7 @@ from bff.identity import TokenVerifier, shared_secret, sign_token
 from bff.plugins import Adapter
 from bff.sources import route
 from tests.fakes.back_offices import FakeBackOffice, now, one_call_at_a_time
+from tests.patience import PATIENT_MS
 
 SECRET = "a secret of the tests, of 32 bytes and more"
 ISSUER = "https://shop.example.test"
@@ -24,7 +25,7 @@ def cabinet(sections: dict[str, Any] | None = None, server: dict[str, Any] | Non
         name: office.adapter() if isinstance(office, FakeBackOffice) else office for name, office in offices.items()
     }
     flags = {
-        "server": server or {},
+        "server": {"dashboard_ms": PATIENT_MS, **(server or {})},
         "identity": {"issuer": ISSUER, "audience": AUDIENCE, "secret": SECRET},
         "back_offices": {name: {"adapter": "fake"} for name in adapters} or {"none": {"adapter": "fake"}},
         "sections": sections or {},

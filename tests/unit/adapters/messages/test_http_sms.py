@@ -24,6 +24,7 @@ from bff.errors import (
 )
 from bff.senders import Sender
 from tests.fakes.http_server import Asked, ScriptedServer, answers, hangs, head, repeats, scripted, sends
+from tests.patience import PATIENT_MS
 from tests.unit.adapters.messages.conftest import MAIL, PHONE, Open
 
 pytestmark = pytest.mark.anyio
@@ -200,7 +201,8 @@ async def test_what_is_no_success(  # noqa: PLR0917
 )
 async def test_failures(script: Any, kind: type[BackOfficeError], gateway: ScriptedServer, open_as: Open) -> None:
     gateway.script = script
-    sender = sms(open_as, gateway.address, form={**FORM["form"], "k": "{secret}"}, secret="key-77", timeout_ms=700)
+    limit = 700 if kind is TimedOut else PATIENT_MS
+    sender = sms(open_as, gateway.address, form={**FORM["form"], "k": "{secret}"}, secret="key-77", timeout_ms=limit)
     assert type(await failure(sender)) is kind
     assert len(gateway.asked) == 1  # a message costs money: nothing is sent a second time
 

