@@ -43,7 +43,8 @@ def class_of(kind: GraphQLObjectType | GraphQLEnumType) -> type | None:
     made_of = kind.extensions.get(_DEFINITION)
     if isinstance(made_of, StrawberryEnumDefinition):
         return made_of.wrapped_cls
-    if isinstance(made_of, StrawberryObjectDefinition) and isinstance(kind, GraphQLObjectType) and not kind.is_type_of:
+    # Strawberry's own `is_type_of`, which types with interfaces have, asks for nothing but this class.
+    if isinstance(made_of, StrawberryObjectDefinition) and not made_of.is_type_of:
         return made_of.origin
     return None
 

@@ -6,8 +6,9 @@ attributes) is found out once. A request gets a shallow copy with its own variab
 """
 
 from asyncio import ensure_future, gather
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from graphql import (
@@ -20,6 +21,7 @@ from graphql import (
     GraphQLIncludeDirective,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     GraphQLSchema,
     GraphQLSkipDirective,
     OperationDefinitionNode,
@@ -54,7 +56,14 @@ from bff.web.plain import Complete, Selection, composed, leaf, listed
 MAX_VARIABLE_ERRORS = 50
 """graphql-core's own default."""
 
-_Selections = dict[tuple[GraphQLObjectType, int], Selection]
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What has been found out about an operation. Keys have the identity of field details: selections keep these."""
+
+    selections: dict[tuple[GraphQLObjectType, int], Selection] = field(default_factory=dict)
+    completions: dict[int, Complete] = field(default_factory=dict)
+    """How to complete what is awaited, where that is plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,7 @@ class OperationExecutor(Executor[None]):
         self._root = schema.get_root_type(operation.operation)
         self._conditions: frozenset[str] | None = None
         self._decided: list[Any] | None = None
-        self._selections: _Selections = {}
+        self._known = _Known()
 
     def run(self, context: object, variables: dict[str, Any]) -> AwaitableOrValue[ExecutionResult]:
         """Execute it for one request."""
@@ -119,7 +128,7 @@ class OperationExecutor(Executor[None]):
             if isinstance(values, list):
                 return ExecutionResult(None, errors=values)
             request.variable_values = values
-        request._selections = self._selections_for(request.variable_values)
+        request._known = self._known_for(request.variable_values)
         return request.execute_operation()
 
     def execute_operation(self, serially: bool | None = None) -> AwaitableOrValue[ExecutionResult]:
@@ -167,6 +176,23 @@ class OperationExecutor(Executor[None]):
         """As the library does, but without collecting fields anew."""
         return self._execute(return_type, result, path, self._selection(return_type, field_details_list))
 
+    def complete_awaitable_value(  # noqa: PLR0917 (so the library calls it)
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        path: Path,
+        result: Any,
+        position_context: None,
+    ) -> Coroutine[Any, Any, Any]:
+        """As the library does; but what is plain, down to the leaves, is completed as such."""
+        complete = self._known.completions.get(id(field_details_list))
+        if complete is None:
+            return super().complete_awaitable_value(
+                return_type, field_details_list, info, path, result, position_context
+            )
+        return self._completed(complete, result, field_details_list, info)
+
     def with_abort_signal(self, awaitable: Awaitable[Any]) -> Awaitable[Any]:  # type: ignore[override]
         """There is no such signal: a coroutine around each resolver would only wait for it."""
         return awaitable
@@ -191,6 +217,20 @@ class OperationExecutor(Executor[None]):
             return self.execute_fields_serially(kind, None, None, selection.fields, None)
         return self._execute(kind, None, None, selection)
 
+    async def _completed(
+        self, complete: Complete, result: Awaitable[Any], details: FieldDetailsList, info: GraphQLResolveInfo[Any]
+    ) -> Any:
+        try:
+            value = await result
+            # Whatever goes wrong here: the library runs into the same, below.
+            with suppress(Exception):
+                return complete(value)
+            completed = self.complete_value(info.return_type, details, info, info.path, value, None)
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as error:  # noqa: BLE001 (as the library does: the answer tells of it)
+            self.handle_field_error(error, info.return_type, details, info.path)
+            return None
+
     async def _finished(self, awaitable: Awaitable[dict[str, Any]]) -> ExecutionResult:
         try:
             data = await awaitable
@@ -206,6 +246,8 @@ class OperationExecutor(Executor[None]):
         self, kind: GraphQLObjectType, source: Any, path: Path | None, selection: Selection
     ) -> AwaitableOrValue[dict[str, Any]]:
         """Execute a selection: what is plain at once, and the rest as the library does."""
+        if len(selection.rest) == len(selection.fields):
+            return self.execute_fields(kind, source, path, selection.fields, None)
         try:
             answer = selection.read(source)
         except Exception:  # noqa: BLE001 (whatever it is: the library runs into the same, and knows what to do with it)
@@ -220,20 +262,20 @@ class OperationExecutor(Executor[None]):
         answer.update(rest)
         return answer
 
-    def _selections_for(self, variables: VariableValues) -> _Selections:
+    def _known_for(self, variables: VariableValues) -> "_Known":
         """What is known of the operation, for the conditions of this request: it is kept for the last ones."""
         if self._conditions is None:
             self._conditions = conditions_of(self.operation, *self.fragment_definitions.values())
         decided = [variables.coerced.get(name, Undefined) for name in self._conditions]
         if decided != self._decided:
-            self._decided, self._selections = decided, {}
-        return self._selections
+            self._decided, self._known = decided, _Known()
+        return self._known
 
     def _selection(self, kind: GraphQLObjectType, asked: FieldDetailsList | None) -> Selection:
         key = (kind, id(asked))
-        known = self._selections.get(key)
+        known = self._known.selections.get(key)
         if known is None:
-            known = self._selections[key] = self._select(kind, asked)
+            known = self._known.selections[key] = self._select(kind, asked)
         return known
 
     def _select(self, kind: GraphQLObjectType, asked: FieldDetailsList | None) -> Selection:
@@ -249,11 +291,15 @@ class OperationExecutor(Executor[None]):
                 continue
             selection.blank[name] = kind.name if field is TypeNameMetaFieldDef else None
             resolve = field.resolve
-            complete = self._completing(field.type, details) if isinstance(resolve, Attribute) else None
+            if field is TypeNameMetaFieldDef:
+                continue
+            complete = self._completing(field.type, details)
             if isinstance(resolve, Attribute) and complete is not None:
                 selection.plain.append((name, resolve.name, complete))
-            elif field is not TypeNameMetaFieldDef:
-                selection.rest[name] = details
+                continue
+            selection.rest[name] = details
+            if complete is not None:
+                self._known.completions[id(details)] = complete
         return selection
 
     def _completing(self, kind: GraphQLOutputType, details: FieldDetailsList) -> Complete | None:

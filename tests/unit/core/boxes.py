@@ -225,11 +225,11 @@ class Mutation:
         return Box(label=what)
 
 
-def schema_of() -> GraphQLSchema:
+def schema_of(*types: type) -> GraphQLSchema:
     made = strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        types=[Stone, Leaf],
+        types=[Stone, Leaf, *types],
         config=StrawberryConfig(scalar_map=SCALARS),
     )._schema
     made.type_map["Key"].is_one_of = True  # type: ignore[attr-defined]

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import strawberry
 from graphql import ExecutionResult, Executor, OperationDefinitionNode, execute, parse, validate
 
 from bff.schema.build import graphql_schema
-from bff.schema.fields import Attribute, shorten_resolvers
+from bff.schema.fields import Attribute, class_of, shorten_resolvers
 from bff.web.executor import Fragments, OperationExecutor, conditions_of
-from tests.unit.core.boxes import ODD, Diary, schema_of
+from tests.unit.core.boxes import ODD, Diary, Stone, Thing, schema_of
 
 THEIRS = schema_of()
 OURS = schema_of()
@@ -162,13 +163,13 @@ def test_fields_are_collected_again_only_where_conditions_change() -> None:
 
     def known(**variables: object) -> int:
         assert isinstance(executor.run(Diary(), variables), ExecutionResult)
-        return id(executor._selections)
+        return id(executor._known)
 
     first = known(a=True, n=1)
-    kept = executor._selections
+    kept = executor._known
     assert known(a=True, n=5) == first
     assert known(a=False, n=5) != first
-    assert kept is not executor._selections
+    assert kept is not executor._known
 
 
 def test_one_execution_does_not_see_what_another_asks() -> None:
@@ -235,6 +236,18 @@ def test_who_is_given_up_gives_up_all_fields() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(ask())
+
+
+def test_a_type_that_says_itself_what_it_is_is_left_to_the_library() -> None:
+    @strawberry.type
+    class Own(Thing):
+        @classmethod
+        def is_type_of(cls, obj: object, info: object) -> bool:
+            return True
+
+    schema = schema_of(Own)
+    assert class_of(schema.type_map["Own"]) is None  # type: ignore[arg-type]
+    assert class_of(schema.type_map["Stone"]) is Stone  # type: ignore[arg-type]
 
 
 def test_the_service_s_attributes_are_known_as_such() -> None:
