@@ -101,8 +101,7 @@ def serve(
         Server(
             create_app(cabinet),
             drain_seconds=settings.drain_seconds,
-            head_seconds=loaded.settings.limits.head_seconds,
-            body_seconds=loaded.settings.limits.body_seconds,
+            limits=loaded.settings.limits,
             announce=lambda: say_ready(ready, settings.log_format),
         ).run([listening])
 

@@ -1,8 +1,8 @@
 """
-The loaders of one request: each key is asked for once, and keys of one turn of the loop become one call.
+The loaders of one request: each key is asked for once, and a key's failure is its own.
 
 They are made inside the request and die with it: a loader shared by requests would show one customer's data to
-another. A batch never raises; a key's failure is its own (an exception *in* the list), so no waiter is left hanging.
+another. Where a request has many keys of a kind, those of one turn of the loop become one call.
 
 Products are asked for by favorites and by order lines, which come at different times. Their loader follows the reads
 that they come from, so that one call fetches them all. An answer goes out when its last section is done, so this
@@ -84,7 +84,7 @@ class Loader(ABC, Generic[K, V]):
     async def load(self, key: K) -> Answer[V]:
         """One key's answer. Raises that key's `BackOfficeError`."""
 
-    def _is_under_way(self, future: "Future[Any]") -> None:
+    def _note_under_way(self, future: "Future[Any]") -> None:
         if self.under_way is not None:
             self.under_way.add(future)
             future.add_done_callback(self.under_way.discard)
@@ -92,10 +92,10 @@ class Loader(ABC, Generic[K, V]):
 
 class SectionLoader(Loader[K, V]):
     """
-    What has one key a request, whose cabinet it is: a section.
+    What has one key a dashboard: a section.
 
-    There is nothing to batch within the request. Behind it, different requests' keys become one call: there fields that
-    ask for the same key at once meet, too, and who is given up harms nobody.
+    There is little to batch within the request. Behind it, different requests' keys become one call, and who is given
+    up harms nobody.
     """
 
     def __init__(self, read: Read[K, V], deadline: float) -> None:
@@ -103,28 +103,33 @@ class SectionLoader(Loader[K, V]):
         self._read = read
         self._deadline = deadline
         self._found: dict[K, Answer[V] | BackOfficeError] = {}
+        self._asking: dict[K, Future[None]] = {}
 
     async def load(self, key: K) -> Answer[V]:
         """One key's answer. Raises that key's `BackOfficeError`."""
-        outcome = self._found.get(key) or await self._ask(key)
+        while (outcome := self._found.get(key)) is None:
+            if (asking := self._asking.get(key)) is None:
+                await self._ask(key)
+            else:
+                # Whoever asks may be given up; then it is this one's turn.
+                await shield(asking)
         if isinstance(outcome, BackOfficeError):
             raise outcome.anew()
         return outcome
 
-    async def _ask(self, key: K) -> Answer[V] | BackOfficeError:
+    async def _ask(self, key: K) -> None:
         loop = get_running_loop()
         if loop.time() >= self._deadline:
-            return _too_late(self._read)
-        done: Future[None] | None = None
-        if self.under_way is not None:
-            self._is_under_way(done := loop.create_future())
+            self._found[key] = _too_late(self._read)
+            return
+        done = self._asking[key] = loop.create_future()
+        self._note_under_way(done)
         try:
             found = await self._read([key], deadline=self._deadline)
+            self._found[key] = found[key]
         finally:
-            if done is not None:
-                done.set_result(None)
-        # Of two fields that have asked at once, both get what came first.
-        return self._found.setdefault(key, found[key])
+            del self._asking[key]
+            done.set_result(None)
 
 
 class BatchLoader(Loader[K, V]):
@@ -164,7 +169,7 @@ class BatchLoader(Loader[K, V]):
         future = self._batches.load(key)
         if not future.done():
             future.add_done_callback(_take_note)
-            self._is_under_way(future)
+            self._note_under_way(future)
         return future
 
     async def _turn(self) -> None:
@@ -176,14 +181,14 @@ class BatchLoader(Loader[K, V]):
             await shield(self._gate)
 
     async def _until_others_are_done(self) -> None:
-        while True:
-            waiting = [future for loader in self._after for future in loader.under_way or ()]
-            left = self._wait_until - get_running_loop().time()
-            if not waiting or left <= 0:
-                break
-            await wait(waiting, timeout=left)
         quiet = 0
         while quiet < QUIET_TURNS:
+            waiting = [future for loader in self._after for future in loader.under_way or ()]
+            left = self._wait_until - get_running_loop().time()
+            if waiting and left > 0:
+                await wait(waiting, timeout=left)
+                quiet = 0
+                continue
             asked = self._asked
             await sleep(0)
             quiet = quiet + 1 if asked == self._asked else 0

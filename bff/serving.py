@@ -13,9 +13,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bff.errors import Code
 from bff.web.graphql import SECURITY_HEADERS
+from bff.web.limits import LimitSettings
+from bff.web.request import BODY_IS_LATE
 
 MAX_HEAD_BYTES: Final = 65_536
 MAX_HEADERS: Final = 100
+
+_OF_BODIES: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 REST_SECONDS: Final = 5.0
 """How long the rest of a request may come that has its answer already: who closes at once may cut off the answer."""
@@ -81,25 +85,29 @@ class _HeadWithBody:
 
 class _Protocol(HttpToolsProtocol):
     """
-    uvicorn's protocol, with an end to what a request may send before its body, and to how long it takes to come.
+    uvicorn's protocol, with an end to what a request may send beside its body, and to how long it takes to come.
 
     httptools itself has none: 300 MB of headers took 283 MB of memory, and a long URL, which it puts together piece
-    by piece, took the whole processor. What is refused here is refused in the words of the endpoint.
+    by piece, took the whole processor. What is refused here is refused in the words of the endpoint; that a body is
+    late, it says itself.
     """
 
     config: "_Config"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._messages = 0
         self._in_head = False
-        self._head_bytes = 0
+        self._in_trailers = False
+        self._bytes_beside = 0
+        """Of the head or the trailers that have begun and not ended, as far as they came in pieces."""
         self._deadline: TimerHandle | None = None
         self._refusal = (400, "the request is not HTTP")
 
     def connection_made(self, transport: Any) -> None:
         """Somebody connects, and shall say what they want."""
         super().connection_made(transport)
-        self._set_deadline(self.config.head_seconds, self._head_is_late)
+        self._set_deadline(self.config.limits.head_seconds, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """They are gone."""
@@ -107,26 +115,24 @@ class _Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what does not finish the head. What comes in one piece is not counted: the loop limits that."""
-        was_in_head = self._in_head
+        """Count what ends neither head nor trailers. What comes in one piece is not counted: the loop limits that."""
+        before = (self._messages, self._in_head, self._in_trailers)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if was_in_head and self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
+        if (self._in_head or self._in_trailers) and before == (self._messages, self._in_head, self._in_trailers):
+            self._bytes_beside += len(data)
+            if self._bytes_beside > MAX_HEAD_BYTES:
                 self._refuse(431, "the URL and the headers are too long")
-        elif self._deadline is None:
-            if self._in_head or self._is_idle():
-                # A head that has begun, or not even that: line ends before a head end uvicorn's own wait for one.
-                self._set_deadline(self.config.head_seconds, self._head_is_late)
-            else:
-                self._await_body()
+                return
+        if self._deadline is None:
+            self._time_what_comes()
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        self._messages += 1
         self._in_head = True
-        self._head_bytes = 0
+        self._bytes_beside = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -135,33 +141,57 @@ class _Protocol(HttpToolsProtocol):
         self._end_deadline()
         if len(self.headers) > MAX_HEADERS:
             self._stop(431, "there are too many headers")
-        if self._get_upgrade() == b"websocket":
+        upgrade = self._get_upgrade()
+        if upgrade == b"websocket":
             self._stop(400, "there are no WebSockets here")
+        if upgrade is not None and any(name in _OF_BODIES and value != b"0" for name, value in self.headers):
+            # Many clients offer HTTP/2 in passing, and go on without it; but the parser takes no body after that.
+            self._stop(400, "a request with a body must not offer another protocol (Upgrade)")
         super().on_headers_complete()
+        # Trailers are headers to the parser: what is under way has its own, and needs no more.
+        self.headers = []
         # Not where something comes before the head, or nothing after it.
         if self.scope["method"] != "HEAD" and not self.expect_100_continue:
             self.cycle.transport = cast("Transport", _HeadWithBody(self.transport))
 
-    def on_response_complete(self) -> None:
-        """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""
-        super().on_response_complete()
-        if self.transport.is_closing():
-            return
-        if not self.cycle.response_complete:
-            self._await_body()
-        elif self.cycle.more_body:
-            self._set_deadline(REST_SECONDS, self.transport.close)
+    def on_chunk_header(self) -> None:
+        """A chunk begins; or, where no body follows, trailers do."""
+        self._in_trailers = True
+        self._bytes_beside = 0
+        self.headers.clear()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a body."""
+        self._in_trailers = False
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is in."""
+        self._in_trailers = False
         super().on_message_complete()
         if self._deadline is not None:
             self._end_deadline()
             if self.cycle.response_complete:
                 self._set_deadline(self.config.timeout_keep_alive, self.transport.close)
 
+    def on_response_complete(self) -> None:
+        """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._set_deadline(REST_SECONDS, self.transport.close)
+        elif self._in_head or not self.cycle.response_complete:
+            self._time_what_comes()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what has no answer of the application, and close."""
+        self._end_deadline()
+        if self._may_answer():
+            self.transport.write(self._written_refusal())
+        self.transport.close()
+
+    def _written_refusal(self) -> bytes:
         status, message = self._refusal
         entry = {"message": message, "extensions": {"code": Code.BAD_USER_INPUT.value}}
         body = orjson.dumps({"errors": [entry]})
@@ -171,13 +201,27 @@ class _Protocol(HttpToolsProtocol):
             b"content-type: application/json; charset=utf-8\r\n",
             b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body),
         ]
-        self._end_deadline()
-        self.transport.write(b"".join(head) + body)
-        self.transport.close()
+        return b"".join(head) + body
 
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first head
         return cycle is None or cycle.response_complete
+
+    def _may_answer(self) -> bool:
+        """Whether what is written now is the answer to what is coming in, and not to a request before it or to none."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            return cycle is None or not cycle.more_body
+        return cycle.more_body and not cycle.response_started and not self.pipeline
+
+    def _time_what_comes(self) -> None:
+        """Set an end to waiting for what the other side has to send next; not while it waits itself."""
+        if self._is_idle():
+            # A head that has begun, or not even that: line ends before a head end uvicorn's own wait for one.
+            self._set_deadline(self.config.limits.head_seconds, self._head_is_late)
+        elif self.cycle.more_body and not self.pipeline:
+            # One behind other requests is not taken up before these are answered: its time begins then.
+            self._set_deadline(self.config.limits.body_seconds, self._body_is_late)
 
     def _head_is_late(self) -> None:
         if self.transport.is_closing():
@@ -188,18 +232,11 @@ class _Protocol(HttpToolsProtocol):
             # Nothing was asked: a browser may well connect to no purpose.
             self.transport.close()
 
-    def _await_body(self) -> None:
-        # One that stands behind other requests is not read before these are answered: its time begins then.
-        if self.cycle.more_body and not self.pipeline and self._deadline is None:
-            self._set_deadline(self.config.body_seconds, self._body_is_late)
-
     def _body_is_late(self) -> None:
-        if self.transport.is_closing():
-            return
-        if self.cycle.response_started:
-            self.transport.close()
-        else:
-            self._refuse(408, "the body did not come in time")
+        # The application says so, as it says everything about a body, or it has the time of a rest to do what it likes.
+        self.cycle.scope.setdefault("extensions", {})[BODY_IS_LATE] = {}
+        self.cycle.message_event.set()
+        self._set_deadline(REST_SECONDS, self.transport.close)
 
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = (status, message)
@@ -220,16 +257,15 @@ class _Protocol(HttpToolsProtocol):
             self._deadline = None
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: many clients offer HTTP/2 in passing, and go on without it."""
+        """Say nothing: they go on without it."""
 
 
 class _Config(uvicorn.Config):
     """uvicorn's settings and ours."""
 
-    def __init__(self, app: Starlette, *, head_seconds: float, body_seconds: float, **settings: Any) -> None:
+    def __init__(self, app: Starlette, *, limits: LimitSettings, **settings: Any) -> None:
         super().__init__(app, **settings)
-        self.head_seconds = head_seconds
-        self.body_seconds = body_seconds
+        self.limits = limits
 
 
 class Server(uvicorn.Server):
@@ -244,15 +280,13 @@ class Server(uvicorn.Server):
         app: Starlette,
         *,
         drain_seconds: int,
-        head_seconds: float = 10.0,
-        body_seconds: float = 10.0,
+        limits: LimitSettings | None = None,
         announce: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             _Config(
                 app,
-                head_seconds=head_seconds,
-                body_seconds=body_seconds,
+                limits=limits or LimitSettings(),
                 loop="uvloop",
                 http=_Protocol,
                 ws="none",

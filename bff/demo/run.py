@@ -90,7 +90,8 @@ def run_demo(port: int, say: Callable[[str], None]) -> None:
                 say(_welcome(port, offices))
 
             try:
-                Server(app, drain_seconds=DRAIN_SECONDS, announce=announce).run([listening])
+                limits = cabinet.loaded.settings.limits
+                Server(app, drain_seconds=DRAIN_SECONDS, limits=limits, announce=announce).run([listening])
             finally:
                 # What is left takes no time: a second Ctrl-C must not cut it short with a traceback.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -127,14 +128,7 @@ def serving(cabinet: "Cabinet", *, graphiql_headers: Callable[[], Mapping[str, s
     ready = threading.Event()
     with listen("127.0.0.1", 0) as listening:
         app = create_app(cabinet, graphiql_headers=graphiql_headers)
-        limits = cabinet.loaded.settings.limits
-        server = Server(
-            app,
-            drain_seconds=1,
-            head_seconds=limits.head_seconds,
-            body_seconds=limits.body_seconds,
-            announce=ready.set,
-        )
+        server = Server(app, drain_seconds=1, limits=cabinet.loaded.settings.limits, announce=ready.set)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         while not ready.wait(0.1):

@@ -43,7 +43,7 @@ def class_of(kind: GraphQLObjectType | GraphQLEnumType) -> type | None:
     made_of = kind.extensions.get(_DEFINITION)
     if isinstance(made_of, StrawberryEnumDefinition):
         return made_of.wrapped_cls
-    # Strawberry's own `is_type_of`, which types with interfaces have, asks for nothing but this class.
+    # Strawberry's own `is_type_of`, which types with interfaces have, takes every object of this class; none is cast.
     if isinstance(made_of, StrawberryObjectDefinition) and not made_of.is_type_of:
         return made_of.origin
     return None

@@ -95,7 +95,7 @@ class Query:
         description="A customer's main screen, for the shop's staff: it needs their scope, and every look is in the "
         "audit log."
     )
-    def customer_dashboard(
+    async def customer_dashboard(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The id that the shop has for them.")],  # noqa: A002

@@ -21,9 +21,13 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._waits: dict[int, dict[Wait, None]] = {}
+        self._loop: AbstractEventLoop | None = None
 
     def begin(self, wait: Wait, deadline: float, loop: AbstractEventLoop) -> int:
         """A wait begins; its deadline is in the loop's time. What this gives, `over` wants."""
+        if loop is not self._loop:
+            # Timers of a loop that was closed never come.
+            self._loop, self._waits = loop, {}
         tick = ceil(deadline / TICK_SECONDS)
         waits = self._waits.get(tick)
         if waits is None:
@@ -38,5 +42,5 @@ class Deadlines:
             waits.pop(wait, None)
 
     def _end(self, tick: int) -> None:
-        for wait in self._waits.pop(tick):
+        for wait in self._waits.pop(tick, ()):
             wait.end()

@@ -5,7 +5,7 @@ What is the same for every request of an operation (which fields it asks of whic
 attributes) is found out once. A request gets a shallow copy with its own variables, context and errors.
 """
 
-from asyncio import ensure_future, gather
+from asyncio import CancelledError, ensure_future, gather
 from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,7 +42,6 @@ from graphql import (
 from graphql.execution.collect_fields import (
     FieldDetailsList,
     FragmentDetails,
-    GroupedFieldSet,
     collect_fields,
     collect_subfields,
 )
@@ -140,31 +139,6 @@ class OperationExecutor(Executor[None]):
             return self._response(None)
         return self._response(data) if isinstance(data, dict) else self._finished(data)
 
-    def execute_fields(
-        self,
-        parent_type: GraphQLObjectType,
-        source_value: Any,
-        path: Path | None,
-        grouped_field_set: GroupedFieldSet,
-        position_context: None,
-    ) -> AwaitableOrValue[dict[str, Any]]:
-        """As the library does, but with one task less, and without a future around them all."""
-        results: dict[str, Any] = {}
-        waiting: list[str] = []
-        try:
-            for name, details in grouped_field_set.items():
-                field_path = Path(path, name, parent_type.name)
-                result = self.execute_field(parent_type, source_value, details, field_path, position_context)
-                if result is not Undefined:
-                    results[name] = result
-                    if self.is_awaitable(result):
-                        waiting.append(name)
-        except Exception:
-            if waiting:
-                self.settle_in_background([results[name] for name in waiting])
-            raise
-        return _awaited(results, waiting) if waiting else results
-
     def collect_and_execute_subfields(
         self,
         return_type: GraphQLObjectType,
@@ -247,7 +221,7 @@ class OperationExecutor(Executor[None]):
     ) -> AwaitableOrValue[dict[str, Any]]:
         """Execute a selection: what is plain at once, and the rest as the library does."""
         if len(selection.rest) == len(selection.fields):
-            return self.execute_fields(kind, source, path, selection.fields, None)
+            return self._rest(kind, source, path, selection)
         try:
             answer = selection.read(source)
         except Exception:  # noqa: BLE001 (whatever it is: the library runs into the same, and knows what to do with it)
@@ -256,11 +230,27 @@ class OperationExecutor(Executor[None]):
             return self.execute_fields(kind, source, path, selection.fields, None)
         if not selection.rest:
             return answer
-        rest = self.execute_fields(kind, source, path, selection.rest, None)
+        rest = self._rest(kind, source, path, selection)
         if not isinstance(rest, dict):
             return _joined(answer, rest)
         answer.update(rest)
         return answer
+
+    def _rest(
+        self, kind: GraphQLObjectType, source: Any, path: Path | None, selection: Selection
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """As the library does; but where fields fail alone, with one task less, and no future around them all."""
+        if not selection.fail_alone:
+            return self.execute_fields(kind, source, path, selection.rest, None)
+        results: dict[str, Any] = {}
+        waiting: list[str] = []
+        for name, details in selection.rest.items():
+            result = self.execute_field(kind, source, details, Path(path, name, kind.name), None)
+            if result is not Undefined:
+                results[name] = result
+                if self.is_awaitable(result):
+                    waiting.append(name)
+        return _awaited(results, waiting) if waiting else results
 
     def _known_for(self, variables: VariableValues) -> "_Known":
         """What is known of the operation, for the conditions of this request: it is kept for the last ones."""
@@ -298,6 +288,8 @@ class OperationExecutor(Executor[None]):
                 selection.plain.append((name, resolve.name, complete))
                 continue
             selection.rest[name] = details
+            if is_non_null_type(field.type):
+                selection.fail_alone = False
             if complete is not None:
                 self._known.completions[id(details)] = complete
         return selection
@@ -352,7 +344,7 @@ async def _awaited(results: dict[str, Any], waiting: Sequence[str]) -> dict[str,
         results[first] = await results[first]
         for name, task in zip(others, tasks, strict=True):
             results[name] = await task
-    except BaseException:
+    except (Exception, CancelledError):
         for task in tasks:
             task.cancel()
         await gather(*tasks, return_exceptions=True)

@@ -132,7 +132,7 @@ class GraphQLEndpoint:
         if principal is not None:
             self._count(self._by_customer, principal.customer)
         if method == "POST":
-            body = await read_post(headers, receive, self._limits)
+            body = await read_post(scope, headers, receive, self._limits)
             asked = self._known.read(body)
         else:
             body = b""

@@ -11,7 +11,7 @@ class LimitSettings(BaseModel):
     body_bytes: int = Field(default=65_536, ge=1_000, le=10_000_000)
     """The largest body; nothing of a larger one is read as JSON."""
     body_seconds: float = Field(default=10.0, gt=0, le=300)
-    """How long a body may take to come."""
+    """How long a body may take to come, after the headers; on every path."""
     head_seconds: float = Field(default=10.0, gt=0, le=300)
     """How long a request's first line and headers may take to come."""
     tokens: int = Field(default=1_000, ge=10, le=100_000)

@@ -19,7 +19,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from bff.schema.fields import class_of
 
 Complete: TypeAlias = Callable[[Any], Any]
-"""From what an attribute holds to what the answer says. Raises `Surprise`, or anything else."""
+"""From what an attribute holds, or a resolver gives, to what the answer says. Raises `Surprise`, or anything else."""
 
 _PLAIN: Final = frozenset({str, int, bool, float, Decimal, date, datetime})
 """Types of values that are neither awaitable nor errors."""
@@ -44,6 +44,8 @@ class Selection:
     """Name, attribute, and how to complete it."""
     rest: dict[str, FieldDetailsList]
     """What graphql-core has to do."""
+    fail_alone: bool = True
+    """Whether each field of the rest may be null: then none's error ends the others."""
 
     def read(self, source: object) -> dict[str, Any]:
         """The plain part of the answer. Raises anything."""

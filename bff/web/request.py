@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from cachetools import LRUCache
-from starlette.types import Receive
+from starlette.types import Receive, Scope
 
 from bff.errors import Code
 from bff.web.limits import LimitSettings
@@ -17,6 +17,10 @@ from bff.web.refusal import RequestRefused, bad_request
 
 _JSON: Final = b"application/json"
 _NOT_JSON: Final = "the body is not JSON, or has a name twice"
+
+BODY_IS_LATE: Final = "kabinet.body_is_late"
+"""The extension of a scope by which our server says that it has waited long enough for the rest of a body."""
+
 _PARAMETERS: Final = frozenset({"query", "operationName", "variables", "extensions", "documentId"})
 
 
@@ -65,14 +69,14 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return found
 
 
-async def read_post(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> bytes:
+async def read_post(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> bytes:
     """Read a POST's body, which says that it is JSON. Raises `RequestRefused`, or `Disconnected`."""
     content_type = headers.get(b"content-type", b"")
     if content_type != _JSON:
         _refuse_other_types(content_type)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise bad_request("the body must not be compressed", status=415)
-    return await _body(headers, receive, limits)
+    return await _body(scope, headers, receive, limits)
 
 
 def read_get(query_string: bytes) -> GraphQLRequest:
@@ -100,13 +104,12 @@ def _refuse_other_types(content_type: bytes) -> None:
         raise bad_request("the body must be UTF-8", status=415)
 
 
-async def _body(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> bytes:
+async def _body(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, limits: LimitSettings) -> bytes:
     announced = headers.get(b"content-length", b"")
     if announced.isdigit() and (len(announced) > 12 or int(announced) > limits.body_bytes):
         raise _too_large(limits)
     body = bytearray()
     while True:
-        # That it comes in time is for the server to say: `bff.serving`.
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
@@ -115,6 +118,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, limits: LimitS
             raise _too_large(limits)
         if not message.get("more_body", False):
             return bytes(body)
+        if BODY_IS_LATE in scope.get("extensions", ()):
+            raise bad_request("the body did not come in time", status=408)
 
 
 def _too_large(limits: LimitSettings) -> RequestRefused:

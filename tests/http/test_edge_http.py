@@ -145,7 +145,6 @@ def test_a_body_that_stops_on_a_connection_that_was_used(hasty: Edge) -> None:
         assert read_reply(connection).status == 200
         connection.sendall(HEAD + b"Content-Length: 27\r\n\r\n{")
         refused(read_reply(connection), 408)
-        assert connection.recv(1) == b""
 
 
 def test_a_head_of_one_byte_at_a_time(hasty: Edge) -> None:

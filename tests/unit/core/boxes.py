@@ -66,6 +66,11 @@ class Box:
         return f"slow {self.size}"
 
     @strawberry.field
+    async def never(self) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    @strawberry.field
     def quick(self, info: Info) -> str:
         info.context.did.append(f"quick {self.label}")
         return f"quick {info.path.key}"

@@ -16,6 +16,7 @@ from graphql import ExecutionResult, Executor, OperationDefinitionNode, execute,
 from bff.schema.build import graphql_schema
 from bff.schema.fields import Attribute, class_of, shorten_resolvers
 from bff.web.executor import Fragments, OperationExecutor, conditions_of
+from tests.patience import PATIENCE_SECONDS
 from tests.unit.core.boxes import ODD, Diary, Stone, Thing, schema_of
 
 THEIRS = schema_of()
@@ -215,6 +216,19 @@ def test_siblings_of_an_error_are_given_up() -> None:
         result = executor.run(Diary(), {})
         assert not isinstance(result, ExecutionResult)
         assert [error.message for error in (await result).errors or ()] == ["broken sure"]
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(ask())
+
+
+def test_a_sibling_s_error_is_told_when_it_comes() -> None:
+    executor = prepared("{ sure { never broken } }")
+
+    async def ask() -> None:
+        result = executor.run(Diary(), {})
+        assert not isinstance(result, ExecutionResult)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert [error.message for error in (await result).errors or ()] == ["broken sure"]
         assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(ask())

@@ -2,17 +2,18 @@
 
 import asyncio
 import gc
+import math
 import weakref
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from bff.domain import CustomerId, OrderId, ProductId
+from bff.domain import CustomerId, OrderId, ProductId, Profile
 from bff.errors import AdapterBroken, BackOfficeError, NotSupported, TimedOut, Unavailable, Unknown
-from bff.loaders import Loaders
-from bff.sources import Sections, route
+from bff.loaders import QUIET_TURNS, Loaders, SectionLoader
+from bff.sources import Answer, Sections, route
 from tests.fakes.back_offices import (
     FakeBackOffice,
     favorites,
@@ -80,6 +81,42 @@ async def test_they_and_their_answers_are_gone_with_the_request_and_not_when_the
         gc.enable()
 
 
+async def test_batches_are_gone_with_the_request_too() -> None:
+    office = FakeBackOffice(products={P1: product("p-1")})
+    gc.disable()
+    try:
+        made = loaders(office)
+        await made.products.load(P1)
+        left = weakref.ref(made.products)
+        del made
+        await asyncio.sleep(0)
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+async def test_who_asks_while_another_does_waits_for_that_and_asks_only_if_it_is_given_up() -> None:
+    asked: list[CustomerId] = []
+    go = asyncio.Event()
+
+    async def reading(keys: Sequence[CustomerId], *, deadline: float) -> Any:
+        asked.extend(keys)
+        await go.wait()
+        return {key: Answer(profile(key), now()) for key in keys}
+
+    loader: SectionLoader[CustomerId, Profile] = SectionLoader(cast("Any", reading), math.inf)
+    first, *others = (asyncio.create_task(loader.load(C1)) for _ in range(5))
+    await asyncio.sleep(0)
+    assert asked == [C1]
+    first.cancel()
+    await asyncio.wait([first])
+    await asyncio.sleep(0)
+    go.set()
+    found = await asyncio.gather(*others)
+    assert asked == [C1, C1]
+    assert all(each is found[0] for each in found)
+
+
 async def test_an_answer_in_another_order_is_matched_by_key() -> None:
     office = FakeBackOffice(profiles=lambda keys: {key: profile(key) for key in reversed(keys)})
     made = loaders(office)
@@ -105,6 +142,34 @@ async def test_a_failure_is_remembered_for_the_request() -> None:
         with pytest.raises(Unavailable):
             await made.profiles.load(C1)
     assert office.asked("profiles") == [[C1]]
+
+
+async def test_products_wait_for_an_order_too_that_is_asked_for_a_moment_later() -> None:
+    go = asyncio.Event()
+
+    async def answer(keys: Sequence[CustomerId]) -> Any:
+        await go.wait()
+        return {key: order(key, products=["p-2"]) for key in keys}
+
+    office = FakeBackOffice(latest_orders=answer, products=lambda keys: {key: product(key) for key in keys})
+    made = loaders(office)
+    made.expect_products(made.latest_orders)
+    first = asyncio.create_task(made.products.load(P1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    async def product_of_the_order() -> None:
+        await made.latest_orders.load(C1)
+        await made.products.load(P2)
+
+    second = asyncio.create_task(product_of_the_order())
+    while not office.asked("latest_orders"):  # noqa: ASYNC110 (nobody else could say so)
+        await asyncio.sleep(0)
+    for _ in range(2 * QUIET_TURNS):
+        await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(first, second)
+    assert office.asked("products") == [[P1, P2]]
 
 
 async def test_many_keys_at_once_each_with_its_answer_or_error() -> None:
@@ -133,6 +198,13 @@ async def test_no_call_is_made_when_the_time_is_up() -> None:
     office = FakeBackOffice(profiles=everyone)
     with pytest.raises(TimedOut, match="before the call"):
         await loaders(office, 0.0).profiles.load(C1)
+    assert office.calls == []
+
+
+async def test_no_batch_is_made_when_the_time_is_up() -> None:
+    office = FakeBackOffice(products={P1: product("p-1")})
+    with pytest.raises(TimedOut, match="before the call"):
+        await loaders(office, 0.0).products.load(P1)
     assert office.calls == []
 
 
