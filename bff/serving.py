@@ -19,6 +19,12 @@ from bff.web.request import BODY_IS_LATE
 MAX_HEAD_BYTES: Final = 65_536
 MAX_HEADERS: Final = 100
 
+MAX_PIPELINED: Final = 100
+"""Requests that may stand behind the one that is being answered. One piece of 256 KB may hold 14,000."""
+
+UNREAD_SECONDS: Final = 60.0
+"""How long an answer may wait for being read, in part."""
+
 _OF_BODIES: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 REST_SECONDS: Final = 5.0
@@ -68,13 +74,13 @@ class _HeadWithBody:
         """The first call is the head, the second has something of the body, if only that there is none."""
         if self._head is None:
             self._head = data
-        else:
+        elif not self._transport.is_closing():
             self._transport.writelines((self._head, data))
             self._head = b""
 
     def close(self) -> None:
         """Close the connection, where there is no body after all."""
-        if self._head:
+        if self._head and not self._transport.is_closing():
             self._transport.write(self._head)
         self._transport.close()
 
@@ -96,12 +102,15 @@ class _Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._messages = 0
+        self._marks = 0
+        """Heads and chunks that have begun."""
         self._in_head = False
         self._in_trailers = False
         self._bytes_beside = 0
         """Of the head or the trailers that have begun and not ended, as far as they came in pieces."""
         self._deadline: TimerHandle | None = None
+        self._until_read: TimerHandle | None = None
+        self._under_way: RequestResponseCycle | None = None
         self._refusal = (400, "the request is not HTTP")
 
     def connection_made(self, transport: Any) -> None:
@@ -110,27 +119,47 @@ class _Protocol(HttpToolsProtocol):
         self._set_deadline(self.config.limits.head_seconds, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """They are gone."""
+        """They are gone, and whoever works for them may know it: uvicorn tells only the last request's."""
         self._end_deadline()
+        self.resume_writing()
+        waiting = [cycle for cycle, _ in self.pipeline]
+        self.pipeline.clear()
+        for cycle in (self._under_way, *waiting):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """They do not read; who does not read at all is not waited for."""
+        super().pause_writing()
+        if self._until_read is None:
+            self._until_read = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """They have read."""
+        if self._until_read is not None:
+            self._until_read.cancel()
+            self._until_read = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count what ends neither head nor trailers. What comes in one piece is not counted: the loop limits that."""
-        before = (self._messages, self._in_head, self._in_trailers)
+        before = (self._marks, self._in_head, self._in_trailers)
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if (self._in_head or self._in_trailers) and before == (self._messages, self._in_head, self._in_trailers):
+        if (self._in_head or self._in_trailers) and before == (self._marks, self._in_head, self._in_trailers):
             self._bytes_beside += len(data)
             if self._bytes_beside > MAX_HEAD_BYTES:
                 self._refuse(431, "the URL and the headers are too long")
                 return
-        if self._deadline is None:
+        if self._deadline is None and self.timeout_keep_alive_task is None:
             self._time_what_comes()
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._messages += 1
+        self._marks += 1
         self._in_head = True
         self._bytes_beside = 0
         super().on_message_begin()
@@ -141,12 +170,10 @@ class _Protocol(HttpToolsProtocol):
         self._end_deadline()
         if len(self.headers) > MAX_HEADERS:
             self._stop(431, "there are too many headers")
-        upgrade = self._get_upgrade()
-        if upgrade == b"websocket":
-            self._stop(400, "there are no WebSockets here")
-        if upgrade is not None and any(name in _OF_BODIES and value != b"0" for name, value in self.headers):
-            # Many clients offer HTTP/2 in passing, and go on without it; but the parser takes no body after that.
-            self._stop(400, "a request with a body must not offer another protocol (Upgrade)")
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop(400, "too many requests were sent ahead")
+        if self.parser.should_upgrade():
+            self._refuse_upgrade()
         super().on_headers_complete()
         # Trailers are headers to the parser: what is under way has its own, and needs no more.
         self.headers = []
@@ -154,8 +181,17 @@ class _Protocol(HttpToolsProtocol):
         if self.scope["method"] != "HEAD" and not self.expect_100_continue:
             self.cycle.transport = cast("Transport", _HeadWithBody(self.transport))
 
+    def _refuse_upgrade(self) -> None:
+        # By the parser: uvicorn heeds the last of several `Connection` only.
+        if any(name == b"upgrade" and b"websocket" in value.lower() for name, value in self.headers):
+            self._stop(400, "there are no WebSockets here")
+        if any(name in _OF_BODIES and value != b"0" for name, value in self.headers):
+            # Many clients offer HTTP/2 in passing, and go on without it; but the parser takes no body after that.
+            self._stop(400, "a request with a body must not offer another protocol (Upgrade)")
+
     def on_chunk_header(self) -> None:
         """A chunk begins; or, where no body follows, trailers do."""
+        self._marks += 1
         self._in_trailers = True
         self._bytes_beside = 0
         self.headers.clear()
@@ -169,10 +205,14 @@ class _Protocol(HttpToolsProtocol):
         """The request is in."""
         self._in_trailers = False
         super().on_message_complete()
+        # Where the answer was out before, uvicorn has forgotten both.
+        self.cycle.more_body = False
         if self._deadline is not None:
             self._end_deadline()
             if self.cycle.response_complete:
-                self._set_deadline(self.config.timeout_keep_alive, self.transport.close)
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
 
     def on_response_complete(self) -> None:
         """The answer is out. Where the request is not in yet, its rest is thrown away, but not for ever."""
@@ -246,6 +286,10 @@ class _Protocol(HttpToolsProtocol):
         """Refuse from within the parser, which must not go on: uvicorn hears of it as of any other bad request."""
         self._refusal = (status, message)
         raise ValueError(message)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _set_deadline(self, seconds: float, end: Callable[[], None]) -> None:
         self._end_deadline()

@@ -21,6 +21,7 @@ from bff.errors import Code
 from bff.plugins import Secret
 from bff.sources import Cache, Sections
 from bff.sources.tier import Place
+from bff.web.request import BODY_IS_LATE
 
 log = structlog.get_logger("kabinet.hooks")
 
@@ -152,13 +153,19 @@ async def _body(request: Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
+                if BODY_IS_LATE in request.scope.get("extensions", ()):
+                    raise _late_body()
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     message = f"the body is larger than {MAX_BODY_BYTES} bytes; send several hooks"
                     raise _Refused(413, Code.TOO_LARGE, message, "the body is too large")
     except TimeoutError:
-        raise _malformed("the body did not come in time") from None
+        raise _late_body() from None
     return bytes(body)
+
+
+def _late_body() -> _Refused:
+    return _malformed("the body did not come in time")
 
 
 def _read(body: bytes) -> _Changed:

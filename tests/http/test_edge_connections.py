@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import repeat
-from socket import socket
+from socket import IPPROTO_TCP, TCP_NODELAY, socket
 
 import pytest
 
@@ -10,16 +10,21 @@ from bff.app import assemble
 from bff.demo.launch import DemoOffices
 from bff.demo.run import demo_headers, demo_settings, serving
 from tests.http.edge import Edge, Reply, read_reply
-from tests.patience import patient
+from tests.patience import patient, until
 
 HEAD = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 SMALL = HEAD + b'Content-Length: 27\r\n\r\n{"query": "{ __typename }"}'
-QUERY = b'{"query": "{ dashboard { favorites { totalCount } } }"}'
-DASHBOARD = HEAD + b"Authorization: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-    demo_headers()["Authorization"].encode(),
-    len(QUERY),
-    QUERY,
-)
+
+
+def asking(section: bytes) -> bytes:
+    """A request for a section of the dashboard."""
+    query = b'{"query": "{ dashboard { %b } }"}' % section
+    token = demo_headers()["Authorization"].encode()
+    return HEAD + b"Authorization: %b\r\nContent-Length: %d\r\n\r\n%b" % (token, len(query), query)
+
+
+DASHBOARD = asking(b"favorites { totalCount }")
+NAME = asking(b"profile { displayName }")
 CHUNKED = HEAD + b'Transfer-Encoding: chunked\r\n\r\n1b\r\n{"query": "{ __typename }"}\r\n0\r\n'
 LATE_MS = 1_500
 """Longer than a head and a body may take here."""
@@ -110,11 +115,43 @@ def test_what_is_bad_behind_another_request_is_not_its_answer(edge: Edge, office
 
 
 def test_many_requests_in_one_piece_are_no_long_head(edge: Edge) -> None:
+    padded = HEAD + b'Content-Length: 1027\r\n\r\n{"query": "{ __typename }"}' + b" " * 1_000
     with edge.connect() as connection:
         connection.sendall(SMALL[:20])
-        connection.sendall(SMALL[20:] + SMALL * 600 + HEAD)
-        for _ in range(601):
+        connection.sendall(SMALL[20:] + padded * 90 + HEAD)
+        for _ in range(91):
             assert read_reply_of(connection) == b'{"data":{"__typename":"Query"}}'
+
+
+def test_requests_are_not_taken_ahead_without_end(edge: Edge, capfd: pytest.CaptureFixture[str]) -> None:
+    most = 50_000_000
+    with edge.connect() as connection:
+        assert written(connection, b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" * 2_000, most) < most
+    assert edge.exchange(SMALL).status == 200
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_who_leaves_while_requests_of_theirs_wait_leaves_nothing_in_the_log(
+    edge: Edge, offices: DemoOffices, capfd: pytest.CaptureFixture[str]
+) -> None:
+    offices.erp.faults(latency_ms=200)
+    with edge.connect() as connection:
+        connection.sendall(NAME + SMALL * 3)
+        until(offices.erp.calls)
+    with edge.connect() as connection:
+        connection.sendall(NAME)
+        assert read_reply(connection).status == 200
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_chunks_whose_sizes_come_apart_from_them_are_no_trailers(edge: Edge) -> None:
+    with edge.connect() as connection:
+        connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\nc350\r\n")
+        for _ in range(3):
+            connection.sendall(b" " * 50_000 + b"\r\nc350\r\n")
+        reply = read_reply(connection)
+    assert reply.codes == {"TOO_LARGE"}
 
 
 def read_reply_of(connection: socket) -> bytes:
@@ -127,6 +164,22 @@ def read_reply_of(connection: socket) -> bytes:
     while len(body) < length:
         body += connection.recv(length - len(body))
     return body
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket"])
+def test_an_offer_beside_another_connection_header_is_seen_too(edge: Edge, offer: bytes) -> None:
+    lines = b"Connection: Upgrade\r\nConnection: keep-alive\r\nUpgrade: %b\r\n" % offer
+    refused(edge.exchange(HEAD + lines + b'Content-Length: 27\r\n\r\n{"query": "{ __typename }"}'), 400)
+
+
+def test_a_head_after_an_early_answer_and_its_body_has_its_time(edge: Edge) -> None:
+    body = b"x" * 70_000
+    with edge.connect() as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+        assert read_reply(connection).status == 413
+        connection.sendall(body)
+        connection.sendall(b"POST /gr")
+        refused(read_reply(connection), 408)
 
 
 @pytest.mark.parametrize("chunk", [b"5\r\n{", b""], ids=["in a chunk", "before the first"])
