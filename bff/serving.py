@@ -158,7 +158,8 @@ class _Protocol(HttpToolsProtocol):
             self._time_what_comes()
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """A head begins; perhaps in the piece that ended the request before."""
+        self._unset_keepalive_if_required()
         self._marks += 1
         self._in_head = True
         self._bytes_beside = 0
