@@ -230,8 +230,8 @@ class Loaders:
         self._sources = sources
         self._started = get_running_loop().time()
         self._seconds = seconds
-        self._made: dict[str, SectionLoader[Any, Any]] = {}
-        self._batch_made: dict[str, BatchLoader[Any, Any]] = {}
+        self._sections: dict[str, SectionLoader[Any, Any]] = {}
+        self._batches: dict[str, BatchLoader[Any, Any]] = {}
 
     @property
     def profiles(self) -> Loader[CustomerId, Profile]:
@@ -286,30 +286,31 @@ class Loaders:
         return [
             OfferLoader(
                 source.back_office,
-                self._section_of(source.promotions, f"promotions of {source.back_office}"),
-                self._section_of(source.personal, f"personal offers of {source.back_office}"),
+                self._of_offers(source.promotions, f"promotions of {source.back_office}"),
+                self._of_offers(source.personal, f"personal offers of {source.back_office}"),
             )
             for source in self._sources.offers
         ]
 
     def _loader(self, name: str) -> Loader[Any, Any]:
-        loader = self._section_of(getattr(self._sources, name), name)
-        if loader is None:
-            raise NotSupported(f"no back office serves {name}")
-        return loader
+        return self._of(self._served(name), name)
 
     def _batch_loader(self, name: str) -> BatchLoader[Any, Any]:
-        read = getattr(self._sources, name)
+        read = self._served(name)
+        if name not in self._batches:
+            self._batches[name] = BatchLoader(read, self._started, self._seconds)
+        return self._batches[name]
+
+    def _served(self, name: str) -> Read[Any, Any]:
+        read: Read[Any, Any] | None = getattr(self._sources, name)
         if read is None:
             raise NotSupported(f"no back office serves {name}")
-        if name not in self._batch_made:
-            self._batch_made[name] = BatchLoader(read, self._started, self._seconds)
-        return self._batch_made[name]
+        return read
 
-    def _section_of(self, read: Read[K, V] | None, name: str) -> Loader[K, V] | None:
-        if read is None:
-            return None
-        loader = self._made.get(name)
-        if loader is None:
-            loader = self._made[name] = SectionLoader(read, self._started + self._seconds)
-        return loader
+    def _of_offers(self, read: Read[K, OfferList] | None, name: str) -> Loader[K, OfferList] | None:
+        return None if read is None else self._of(read, name)
+
+    def _of(self, read: Read[K, V], name: str) -> Loader[K, V]:
+        if name not in self._sections:
+            self._sections[name] = SectionLoader(read, self._started + self._seconds)
+        return self._sections[name]
