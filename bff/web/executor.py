@@ -280,9 +280,9 @@ class OperationExecutor(Executor[None]):
             if field is None:
                 continue
             selection.blank[name] = kind.name if field is TypeNameMetaFieldDef else None
-            resolve = field.resolve
             if field is TypeNameMetaFieldDef:
                 continue
+            resolve = field.resolve
             complete = self._completing(field.type, details)
             if isinstance(resolve, Attribute) and complete is not None:
                 selection.plain.append((name, resolve.name, complete))
