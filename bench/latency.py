@@ -4,24 +4,23 @@ Added latency: 50 requests a second, back offices that take 20, 40 and 80 ms; ev
     python -m bench.latency [--seconds 20] [--per-second 50] [--awake]
 
 The physical limit is the longest chain of calls that the query needs: nothing can be quicker. The demo's back offices
-share one core with the load and queue there themselves; so the longest chain is asked for directly, too, in the same
-run, and the cabinet's own part is what dashboards take beyond that.
+need a millisecond or two of their own to answer a call; they are told to wait so much less, so that one call, asked
+for by itself, takes 20, 40 and 80 ms. Many calls at once get in each other's way there: how much, is seen from as many
+asked for by bare sockets, at the same rate and in the same order, as a cabinet that costs nothing would.
 """
 
 import argparse
 import asyncio
-import time
-from collections.abc import Mapping
 from contextlib import nullcontext
 
-from bench.load import Load, cycle, open_loop
+from bench.bare import BareCabinet, bare_cabinet
+from bench.load import Load, at_rate, cycle, open_loop
 from bench.rig import awake, dashboard_request, rig
-from bff.app import assemble
-from bff.demo.run import demo_settings
-from bff.domain import BonusAccount, CustomerId
-from bff.plugins import Adapter
+from bff.demo.launch import DemoOffice, DemoOffices
 
 LATENCY_MS = {"erp": 80, "loyalty": 40, "cms": 20}
+
+CUSTOMERS = range(1005, 1305)
 
 ROOM = {f"KABINET__BACK_OFFICES__{name}__POOL": 32 for name in ("ERP", "LOYALTY", "CMS")}
 """RetailCRM takes four calls of 40 ms a dashboard: at 50 a second they fill a pool of 8, and that would be timed."""
@@ -36,33 +35,26 @@ LONGEST_CHAIN_MS = max(LATENCY_MS["erp"], 2 * LATENCY_MS["loyalty"], 2 * LATENCY
 """The ERP's calls go side by side; the account comes before its details, favorites before their products."""
 
 
-PROBES_PER_SECOND = 5
+async def slow_down(office: DemoOffice, bare: BareCabinet) -> None:
+    """Let each call take so long, whatever the office has to do for it."""
+    wanted = LATENCY_MS[office.name]
+    office.faults(latency_ms=wanted)
+    too_much = await bare.call_ms(office) - wanted
+    office.faults(latency_ms=wanted - too_much)
+    print(f"{office.name}: a call by itself takes {await bare.call_ms(office):.1f} ms")
 
 
-async def chain(adapters: Mapping[str, Adapter], customer: CustomerId) -> None:
-    """The longest chains, side by side as the dashboard has them: an order; an account and then its points."""
-    orders, bonuses, details = adapters["erp"].orders, adapters["loyalty"].bonuses, adapters["loyalty"].bonus_details
-    assert orders is not None
-    assert bonuses is not None
-    assert details is not None
-
-    async def points() -> None:
-        account = (await bonuses.bonus_accounts([customer]))[customer]
-        if isinstance(account, BonusAccount):  # who is not in the programme has none
-            await details.pending_bonuses([account])
-
-    await asyncio.gather(orders.latest_orders([customer]), points())
-
-
-async def probe(adapters: Mapping[str, Adapter], seconds: float) -> Load:
-    """How long the longest chain takes, asked for directly now and then."""
-    found = Load(seconds=seconds)
-    for number in range(int(seconds * PROBES_PER_SECOND)):
-        begun = time.perf_counter()
-        await chain(adapters, CustomerId(f"c-{1005 + number % 1000}"))
-        found.milliseconds.append((time.perf_counter() - begun) * 1000)
-        await asyncio.sleep(max(1 / PROBES_PER_SECOND - (time.perf_counter() - begun), 0))
-    return found
+async def measure(offices: DemoOffices, address: str, *, per_second: float, seconds: float) -> tuple[Load, Load]:
+    """The cabinet's dashboards, and then the calls of as many without a cabinet."""
+    requests = cycle(lambda number: dashboard_request(number, QUERY), CUSTOMERS)
+    async with bare_cabinet(offices, CUSTOMERS) as bare:
+        await open_loop(address, requests, per_second=per_second, seconds=2)
+        for office in offices:
+            await slow_down(office, bare)
+        await open_loop(address, requests, per_second=per_second, seconds=2)
+        load = await open_loop(address, requests, per_second=per_second, seconds=seconds)
+        await at_rate(bare.dashboard, per_second=per_second, seconds=2)
+        return load, await at_rate(bare.dashboard, per_second=per_second, seconds=seconds)
 
 
 def main() -> None:
@@ -74,33 +66,17 @@ def main() -> None:
     asked = arguments.parse_args()
     with (
         awake() if asked.awake else nullcontext(),
-        rig({"KABINET__CACHE__ENABLED": "false", **ROOM}, erp={"pool": 32}) as (offices, address),
+        rig({"KABINET__CACHE__ENABLED": "false", **ROOM}, erp={"pool": 40}) as (offices, address),
     ):
-        requests = cycle(lambda number: dashboard_request(number, QUERY), range(1005, 3000))
-
-        async def both() -> tuple[Load, Load]:
-            cabinet = assemble(demo_settings(offices))
-            await probe(cabinet.adapters, 1)  # connections, sessions
-            found = await asyncio.gather(
-                open_loop(address, requests, per_second=asked.per_second, seconds=asked.seconds),
-                probe(cabinet.adapters, asked.seconds),
-            )
-            await cabinet.close()
-            return found
-
-        asyncio.run(open_loop(address, requests, per_second=20, seconds=2))
-        for office in offices:
-            office.faults(latency_ms=LATENCY_MS[office.name])
-        asyncio.run(open_loop(address, requests, per_second=asked.per_second, seconds=2))
-        load, direct = asyncio.run(both())
+        load, calls = asyncio.run(measure(offices, address, per_second=asked.per_second, seconds=asked.seconds))
     print(f"physical limit: {LONGEST_CHAIN_MS} ms")
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
-        whole, alone = load.percentile(share), direct.percentile(share)
+        whole, alone = load.percentile(share), calls.percentile(share)
         print(
             f"{name}: {whole:.1f} ms, {whole - LONGEST_CHAIN_MS:+.1f} over the limit; "
-            f"the back offices alone {alone:.1f}, {whole - alone:+.1f} over them"
+            f"the calls alone {alone:.1f}, {whole - alone:+.1f} over them"
         )
-    print(f"requests: {load.answered}, with errors: {load.failed}; asked directly: {len(direct.milliseconds)}")
+    print(f"requests: {load.answered}, with errors: {load.failed}")
 
 
 if __name__ == "__main__":

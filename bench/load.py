@@ -5,8 +5,9 @@ Raw sockets and HTTP/1.1 by hand; answers are read whole, and looked at only for
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -68,6 +69,26 @@ class Connection:
         self._reader = self._writer = None
 
 
+class Connections:
+    """As many as are needed at once."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._idle: list[Connection] = []
+
+    async def send(self, request: bytes) -> bytes:
+        """As a connection does."""
+        connection = self._idle.pop() if self._idle else Connection(self._address)
+        answer = await connection.send(request)
+        self._idle.append(connection)
+        return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        for connection in self._idle:
+            connection.close()
+
+
 def http_request(path: str, body: bytes, token: str) -> bytes:
     """A POST, ready to be sent."""
     head = (
@@ -101,27 +122,39 @@ async def closed_loop(address: str, requests: Iterator[bytes], *, clients: int, 
 
 async def open_loop(address: str, requests: Iterator[bytes], *, per_second: float, seconds: float) -> Load:
     """Requests at a fixed rate, whether answered or not: what waits in a queue is counted, too."""
+    connections = Connections(address)
+    try:
+        return await at_rate(lambda: connections.send(next(requests)), per_second=per_second, seconds=seconds)
+    finally:
+        connections.close()
+
+
+async def at_rate(ask: Callable[[], Awaitable[bytes]], *, per_second: float, seconds: float) -> Load:
+    """
+    Whatever is asked for, at a fixed rate.
+
+    Each leaves at some moment of its turn: evenly spaced, they would come in step with back offices whose answers take
+    a multiple of the distance.
+    """
     load = Load()
-    idle: list[Connection] = []
+    chance = random.Random(1)
     started = time.perf_counter()
 
-    async def one(due: float) -> None:
-        connection = idle.pop() if idle else Connection(address)
-        answer = await connection.send(next(requests))
-        idle.append(connection)
-        load.milliseconds.append((time.perf_counter() - due) * 1000)
+    async def one() -> None:
+        # From here: that a timer of this process was late is nothing that a service could help.
+        begun = time.perf_counter()
+        answer = await ask()
+        load.milliseconds.append((time.perf_counter() - begun) * 1000)
         load.answered += 1
         load.failed += b'"errors"' in answer
 
     tasks = []
     for number in range(int(per_second * seconds)):
-        due = started + number / per_second
+        due = started + (number + chance.random()) / per_second
         await asyncio.sleep(max(due - time.perf_counter(), 0))
-        tasks.append(asyncio.create_task(one(due)))
+        tasks.append(asyncio.create_task(one()))
     await asyncio.gather(*tasks)
     load.seconds = time.perf_counter() - started
-    for connection in idle:
-        connection.close()
     return load
 
 

@@ -1,0 +1,151 @@
+"""
+What a cabinet that costs nothing would take: a dashboard's calls, asked for again by bare sockets.
+
+The adapters make each call once, through a relay that writes down what they send; then only the sockets are left.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import islice
+from typing import Any
+
+from bench.load import Connections, Load
+from bff.app import assemble
+from bff.demo.launch import DemoOffice, DemoOffices
+from bff.demo.run import demo_settings
+from bff.domain import BonusAccount, CustomerId
+from bff.plugins import Adapter
+
+Stage = list[bytes]
+"""Calls that go out side by side."""
+
+Chain = tuple[str, list[Stage]]
+"""A back office, and the stages of which each needs the one before."""
+
+
+class BareCabinet:
+    """Nothing but the calls of customers' dashboards, in turn."""
+
+    def __init__(self, offices: DemoOffices, dashboards: Sequence[Sequence[Chain]]) -> None:
+        self._connections = {str(office.name): Connections(office.address) for office in offices}
+        self._dashboards = dashboards
+        self._next = 0
+
+    async def dashboard(self) -> bytes:
+        """The next customer's."""
+        chains = self._dashboards[self._next % len(self._dashboards)]
+        self._next += 1
+        await asyncio.gather(*(self._chain(*chain) for chain in chains))
+        return b""
+
+    async def call_ms(self, office: DemoOffice, times: int = 60) -> float:
+        """How long one of a back office's calls takes by itself; the median of so many."""
+        calls = (stages[0][0] for chains in self._dashboards for name, stages in chains if name == office.name)
+        load = Load()
+        for call in islice(calls, times):
+            begun = time.perf_counter()
+            await self._connections[office.name].send(call)
+            load.milliseconds.append((time.perf_counter() - begun) * 1000)
+        return load.percentile(0.5)
+
+    def close(self) -> None:
+        """Hang up."""
+        for connections in self._connections.values():
+            connections.close()
+
+    async def _chain(self, office: str, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            await asyncio.gather(*(self._connections[office].send(call) for call in stage))
+
+
+@asynccontextmanager
+async def bare_cabinet(offices: DemoOffices, numbers: range) -> AsyncIterator[BareCabinet]:
+    """Write down the calls of these customers' dashboards, and have them ready."""
+    async with AsyncExitStack() as open_things:
+        relays = {office.name: await open_things.enter_async_context(_relay(office)) for office in offices}
+        addresses = {office.name: {"address": relays[office.name].address(office)} for office in offices}
+        cabinet = assemble(demo_settings(over={"back_offices": addresses}))
+        open_things.push_async_callback(cabinet.close)  # not before: with it 1C's session goes
+        writer = _Writer(cabinet.adapters, list(relays.values()))
+        await writer.chains(CustomerId(f"c-{numbers[0]}"))  # the session is opened
+        bare = BareCabinet(offices, [await writer.chains(CustomerId(f"c-{number}")) for number in numbers])
+        open_things.callback(bare.close)
+        yield bare
+
+
+class _Relay:
+    """Hands on what it gets, and keeps what was sent to the back office."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._sent: list[bytes] = []
+        self.server: asyncio.Server
+
+    def address(self, office: DemoOffice) -> str:
+        own_port = self.server.sockets[0].getsockname()[1]
+        return office.service.replace(f":{office.port}", f":{own_port}", 1)
+
+    def take(self) -> bytes:
+        taken = b"".join(self._sent)
+        self._sent.clear()
+        return taken
+
+    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, office = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._pump(reader, office, self._sent), self._pump(answers, writer, []))
+
+    @staticmethod
+    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: list[bytes]) -> None:
+        while piece := await reader.read(65_536):
+            kept.append(piece)
+            writer.write(piece)
+        writer.close()
+
+
+@asynccontextmanager
+async def _relay(office: DemoOffice) -> AsyncIterator[_Relay]:
+    relay = _Relay(office.port)
+    async with await asyncio.start_server(relay.relay, "127.0.0.1", 0) as relay.server:
+        yield relay
+
+
+class _Writer:
+    """Writes down what the demo's dashboard asks for: its five sections, side by side."""
+
+    def __init__(self, adapters: Mapping[str, Adapter], relays: Sequence[_Relay]) -> None:
+        self._ports: dict[str, Any] = {
+            port: getattr(adapter, port) for adapter in adapters.values() for port in adapter.ports
+        }
+        self._ports["promotions"] = adapters["cms"].promotions
+        self._relays = relays
+
+    async def chains(self, customer: CustomerId) -> list[Chain]:
+        ports = self._ports
+        profile, _ = await self._call(ports["profiles"].profiles, [customer])
+        order, _ = await self._call(ports["orders"].latest_orders, [customer])
+        bonuses, accounts = await self._call(ports["bonuses"].bonus_accounts, [customer])
+        details: Stage = []
+        if isinstance(account := accounts[customer], BonusAccount):  # who is not in the programme has none
+            pending, _ = await self._call(ports["bonus_details"].pending_bonuses, [account])
+            expirations, _ = await self._call(ports["bonus_details"].bonus_expirations, [account])
+            details = [pending, expirations]
+        favorites, found = await self._call(ports["favorites"].favorites, [customer])
+        products: Stage = []
+        if ids := found[customer].products:
+            products = [(await self._call(ports["products"].products, ids))[0]]
+        personal, _ = await self._call(ports["personal_offers"].personal_offers, [customer])
+        everybodys, _ = await self._call(ports["promotions"].promotions)
+        return [
+            ("erp", [[profile]]),
+            ("erp", [[order]]),
+            ("loyalty", [[bonuses], details]),
+            ("cms", [[favorites], products]),
+            ("loyalty", [[personal]]),
+            ("cms", [[everybodys]]),
+        ]
+
+    async def _call(self, ask: Callable[..., Awaitable[Any]], *keys: Any) -> tuple[bytes, Any]:
+        answer = await ask(*keys)
+        return b"".join(relay.take() for relay in self._relays), answer
