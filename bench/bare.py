@@ -18,6 +18,9 @@ from bff.demo.run import demo_settings
 from bff.domain import BonusAccount, CustomerId
 from bff.plugins import Adapter
 
+PAGE = 12
+"""Favorites of which a dashboard shows the products, where it does not say how many."""
+
 Stage = list[bytes]
 """Calls that go out side by side."""
 
@@ -133,7 +136,7 @@ class _Writer:
             details = [pending, expirations]
         favorites, found = await self._call(ports["favorites"].favorites, [customer])
         products: Stage = []
-        if ids := found[customer].products:
+        if ids := found[customer].products[:PAGE]:
             products = [(await self._call(ports["products"].products, ids))[0]]
         personal, _ = await self._call(ports["personal_offers"].personal_offers, [customer])
         everybodys, _ = await self._call(ports["promotions"].promotions)
