@@ -24,7 +24,7 @@ async def both(address: str, per_second: float, seconds: float) -> tuple[Load, L
     failing = cycle(lambda number: dashboard_request(number, FAILING), range(2000, 3000))
     return await asyncio.gather(
         open_loop(address, others, per_second=per_second, seconds=seconds),
-        open_loop(address, failing, per_second=per_second / 4, seconds=seconds),
+        open_loop(address, failing, per_second=per_second / 4, seconds=seconds, seed=2),
     )
 
 

@@ -5,6 +5,7 @@ Raw sockets and HTTP/1.1 by hand; answers are read whole, and looked at only for
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -120,24 +121,28 @@ async def closed_loop(address: str, requests: Iterator[bytes], *, clients: int, 
     return load
 
 
-async def open_loop(address: str, requests: Iterator[bytes], *, per_second: float, seconds: float) -> Load:
+async def open_loop(
+    address: str, requests: Iterator[bytes], *, per_second: float, seconds: float, seed: int = 1
+) -> Load:
     """Requests at a fixed rate, whether answered or not: what waits in a queue is counted, too."""
     connections = Connections(address)
     try:
-        return await at_rate(lambda: connections.send(next(requests)), per_second=per_second, seconds=seconds)
+        return await at_rate(
+            lambda: connections.send(next(requests)), per_second=per_second, seconds=seconds, seed=seed
+        )
     finally:
         connections.close()
 
 
-async def at_rate(ask: Callable[[], Awaitable[bytes]], *, per_second: float, seconds: float) -> Load:
+async def at_rate(ask: Callable[[], Awaitable[bytes]], *, per_second: float, seconds: float, seed: int = 1) -> Load:
     """
     Whatever is asked for, at a fixed rate.
 
     Each leaves at some moment of its turn: evenly spaced, they would come in step with back offices whose answers take
-    a multiple of the distance.
+    a multiple of the distance. Loads that run side by side want a `seed` each, or they come in step, too.
     """
     load = Load()
-    chance = random.Random(1)
+    chance = random.Random(seed)
     started = time.perf_counter()
 
     async def one() -> None:
@@ -159,9 +164,5 @@ async def at_rate(ask: Callable[[], Awaitable[bytes]], *, per_second: float, sec
 
 
 def cycle(make: Callable[[int], bytes], numbers: range) -> Iterator[bytes]:
-    """Requests for customers in turn, each made once beforehand."""
-    made = [make(number) for number in numbers]
-    place = 0
-    while True:
-        yield made[place % len(made)]
-        place += 1
+    """Requests for customers in turn, each made once: here, for while they are timed nothing else should be done."""
+    return itertools.cycle([make(number) for number in numbers])

@@ -70,7 +70,10 @@ async def both(one: str, other: str, per_second: float, seconds: float) -> str:
     requests = cycle(dashboard_request, range(1005, 1205))
     half = per_second / 2
     loads = await asyncio.gather(
-        *(open_loop(address, requests, per_second=half, seconds=seconds) for address in (one, other))
+        *(
+            open_loop(address, requests, per_second=half, seconds=seconds, seed=seed)
+            for seed, address in enumerate((one, other))
+        )
     )
     loads[0].milliseconds += loads[1].milliseconds
     answered, failed = (sum(getattr(load, name) for load in loads) for name in ("answered", "failed"))
