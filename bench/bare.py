@@ -67,11 +67,11 @@ class BareCabinet:
 async def bare_cabinet(offices: DemoOffices, numbers: range) -> AsyncIterator[BareCabinet]:
     """Write down the calls of these customers' dashboards, and have them ready."""
     async with AsyncExitStack() as open_things:
-        relays = {office.name: await open_things.enter_async_context(_relay(office)) for office in offices}
-        addresses = {office.name: {"address": relays[office.name].address(office)} for office in offices}
-        cabinet = assemble(demo_settings(over={"back_offices": addresses}))
+        relays = [_Relay(office) for office in offices]
+        behind = [await open_things.enter_async_context(relay.open()) for relay in relays]
+        cabinet = assemble(demo_settings(behind))
         open_things.push_async_callback(cabinet.close)  # not before: with it 1C's session goes
-        writer = _Writer(cabinet.adapters, list(relays.values()))
+        writer = _Writer(cabinet.adapters, relays)
         await writer.chains(CustomerId(f"c-{numbers[0]}"))  # the session is opened
         bare = BareCabinet(offices, [await writer.chains(CustomerId(f"c-{number}")) for number in numbers])
         open_things.callback(bare.close)
@@ -81,72 +81,68 @@ async def bare_cabinet(offices: DemoOffices, numbers: range) -> AsyncIterator[Ba
 class _Relay:
     """Hands on what it gets, and keeps what was sent to the back office."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, office: DemoOffice) -> None:
+        self._office = office
         self._sent: list[bytes] = []
-        self.server: asyncio.Server
 
-    def address(self, office: DemoOffice) -> str:
-        own_port = self.server.sockets[0].getsockname()[1]
-        return office.service.replace(f":{office.port}", f":{own_port}", 1)
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[DemoOffice]:
+        """The office, as it is reached by way of this."""
+        async with await asyncio.start_server(self._connected, "127.0.0.1", 0) as server:
+            yield DemoOffice(self._office.name, self._office.process, server.sockets[0].getsockname()[1])
 
     def take(self) -> bytes:
+        """What was sent since the last time."""
         taken = b"".join(self._sent)
         self._sent.clear()
         return taken
 
-    async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, office = await asyncio.open_connection("127.0.0.1", self._port)
-        await asyncio.gather(self._pump(reader, office, self._sent), self._pump(answers, writer, []))
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, office = await asyncio.open_connection("127.0.0.1", self._office.port)
+        await asyncio.gather(self._pump(reader, office, self._sent.append), self._pump(answers, writer))
 
     @staticmethod
-    async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: list[bytes]) -> None:
+    async def _pump(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, note: Callable[[bytes], None] = lambda _: None
+    ) -> None:
         while piece := await reader.read(65_536):
-            kept.append(piece)
+            note(piece)
             writer.write(piece)
         writer.close()
-
-
-@asynccontextmanager
-async def _relay(office: DemoOffice) -> AsyncIterator[_Relay]:
-    relay = _Relay(office.port)
-    async with await asyncio.start_server(relay.relay, "127.0.0.1", 0) as relay.server:
-        yield relay
 
 
 class _Writer:
     """Writes down what the demo's dashboard asks for: its five sections, side by side."""
 
     def __init__(self, adapters: Mapping[str, Adapter], relays: Sequence[_Relay]) -> None:
-        self._ports: dict[str, Any] = {
-            port: getattr(adapter, port) for adapter in adapters.values() for port in adapter.ports
-        }
-        self._ports["promotions"] = adapters["cms"].promotions
+        self._erp: Any = adapters["erp"]
+        self._loyalty: Any = adapters["loyalty"]
+        self._cms: Any = adapters["cms"]
         self._relays = relays
 
     async def chains(self, customer: CustomerId) -> list[Chain]:
-        ports = self._ports
-        profile, _ = await self._call(ports["profiles"].profiles, [customer])
-        order, _ = await self._call(ports["orders"].latest_orders, [customer])
-        bonuses, accounts = await self._call(ports["bonuses"].bonus_accounts, [customer])
+        """A customer's."""
+        profile, _ = await self._call(self._erp.profiles.profiles, [customer])
+        order, _ = await self._call(self._erp.orders.latest_orders, [customer])
+        bonuses, accounts = await self._call(self._loyalty.bonuses.bonus_accounts, [customer])
         details: Stage = []
         if isinstance(account := accounts[customer], BonusAccount):  # who is not in the programme has none
-            pending, _ = await self._call(ports["bonus_details"].pending_bonuses, [account])
-            expirations, _ = await self._call(ports["bonus_details"].bonus_expirations, [account])
+            pending, _ = await self._call(self._loyalty.bonus_details.pending_bonuses, [account])
+            expirations, _ = await self._call(self._loyalty.bonus_details.bonus_expirations, [account])
             details = [pending, expirations]
-        favorites, found = await self._call(ports["favorites"].favorites, [customer])
+        personal, _ = await self._call(self._loyalty.personal_offers.personal_offers, [customer])
+        favorites, found = await self._call(self._cms.favorites.favorites, [customer])
         products: Stage = []
         if ids := found[customer].products[:PAGE]:
-            products = [(await self._call(ports["products"].products, ids))[0]]
-        personal, _ = await self._call(ports["personal_offers"].personal_offers, [customer])
-        everybodys, _ = await self._call(ports["promotions"].promotions)
+            products = [(await self._call(self._cms.products.products, ids))[0]]
+        promotions, _ = await self._call(self._cms.promotions.promotions)
         return [
             ("erp", [[profile]]),
             ("erp", [[order]]),
             ("loyalty", [[bonuses], details]),
             ("cms", [[favorites], products]),
             ("loyalty", [[personal]]),
-            ("cms", [[everybodys]]),
+            ("cms", [[promotions]]),
         ]
 
     async def _call(self, ask: Callable[..., Awaitable[Any]], *keys: Any) -> tuple[bytes, Any]:

@@ -11,6 +11,7 @@ asked for by bare sockets, at the same rate and in the same order, as a cabinet 
 
 import argparse
 import asyncio
+from collections.abc import Awaitable
 from contextlib import nullcontext
 
 from bench.bare import BareCabinet, bare_cabinet
@@ -44,17 +45,27 @@ async def slow_down(office: DemoOffice, bare: BareCabinet) -> None:
     print(f"{office.name}: a call by itself takes {await bare.call_ms(office):.1f} ms")
 
 
-async def measure(offices: DemoOffices, address: str, *, per_second: float, seconds: float) -> tuple[Load, Load]:
-    """The cabinet's dashboards, and then the calls of as many without a cabinet."""
+async def counted(offices: DemoOffices, load: Awaitable[Load]) -> tuple[Load, float]:
+    """What came of it, and how many calls an answer took."""
+    for office in offices:
+        office.reset()
+    found = await load
+    return found, sum(office.calls().total() for office in offices) / found.answered
+
+
+async def measure(
+    offices: DemoOffices, address: str, *, per_second: float, seconds: float
+) -> tuple[tuple[Load, float], tuple[Load, float]]:
+    """The cabinet's dashboards, and then the calls of as many without a cabinet; and the calls of each."""
     requests = cycle(lambda number: dashboard_request(number, QUERY), CUSTOMERS)
     async with bare_cabinet(offices, CUSTOMERS) as bare:
         await open_loop(address, requests, per_second=per_second, seconds=2)
         for office in offices:
             await slow_down(office, bare)
         await open_loop(address, requests, per_second=per_second, seconds=2)
-        load = await open_loop(address, requests, per_second=per_second, seconds=seconds)
+        load = await counted(offices, open_loop(address, requests, per_second=per_second, seconds=seconds))
         await at_rate(bare.dashboard, per_second=per_second, seconds=2)
-        return load, await at_rate(bare.dashboard, per_second=per_second, seconds=seconds)
+        return load, await counted(offices, at_rate(bare.dashboard, per_second=per_second, seconds=seconds))
 
 
 def main() -> None:
@@ -68,15 +79,18 @@ def main() -> None:
         awake() if asked.awake else nullcontext(),
         rig({"KABINET__CACHE__ENABLED": "false", **ROOM}, erp={"pool": 40}) as (offices, address),
     ):
-        load, calls = asyncio.run(measure(offices, address, per_second=asked.per_second, seconds=asked.seconds))
+        (load, calls), (bare, bare_calls) = asyncio.run(
+            measure(offices, address, per_second=asked.per_second, seconds=asked.seconds)
+        )
     print(f"physical limit: {LONGEST_CHAIN_MS} ms")
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
-        whole, alone = load.percentile(share), calls.percentile(share)
+        whole, alone = load.percentile(share), bare.percentile(share)
         print(
             f"{name}: {whole:.1f} ms, {whole - LONGEST_CHAIN_MS:+.1f} over the limit; "
             f"the calls alone {alone:.1f}, {whole - alone:+.1f} over them"
         )
     print(f"requests: {load.answered}, with errors: {load.failed}")
+    print(f"calls a dashboard: {calls:.1f}, some of them shared; by bare sockets {bare_calls:.1f}")
 
 
 if __name__ == "__main__":
