@@ -7,6 +7,7 @@ loyalty system is well and while it fails, in turns; and how soon the failing se
 
 import argparse
 import asyncio
+from collections.abc import Iterator
 
 from bench.load import Load, cycle, open_loop
 from bench.rig import dashboard_request, rig
@@ -18,10 +19,13 @@ OTHERS = "{ dashboard { profile { displayName } lastOrder { number } favorites {
 FAILING = "{ dashboard { bonuses { balance } } }"
 
 
-async def both(address: str, per_second: float, seconds: float) -> tuple[Load, Load]:
+Requests = tuple[Iterator[bytes], Iterator[bytes]]
+"""For the other sections, and for the failing one."""
+
+
+async def both(address: str, requests: Requests, per_second: float, seconds: float) -> tuple[Load, Load]:
     """The other sections and the failing one, asked for side by side by different customers."""
-    others = cycle(lambda number: dashboard_request(number, OTHERS), range(1005, 2000))
-    failing = cycle(lambda number: dashboard_request(number, FAILING), range(2000, 3000))
+    others, failing = requests
     return await asyncio.gather(
         open_loop(address, others, per_second=per_second, seconds=seconds),
         open_loop(address, failing, per_second=per_second / 4, seconds=seconds, seed=2),
@@ -36,15 +40,19 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     asked = arguments.parse_args()
     well, failed = Load(), {failure: (Load(), Load()) for failure in FAILURES}
+    requests = (
+        cycle(lambda number: dashboard_request(number, OTHERS), range(1005, 2000)),
+        cycle(lambda number: dashboard_request(number, FAILING), range(2000, 3000)),
+    )
     with rig({"KABINET__CACHE__ENABLED": "false"}) as (offices, address):
-        asyncio.run(both(address, asked.per_second, 2))
+        asyncio.run(both(address, requests, asked.per_second, 2))
         for _ in range(asked.rounds):
             for failure in FAILURES:
                 offices.loyalty.faults()
-                add(well, asyncio.run(both(address, asked.per_second, asked.seconds))[0])
+                add(well, asyncio.run(both(address, requests, asked.per_second, asked.seconds))[0])
                 offices.loyalty.faults(fail=failure)
                 for total, load in zip(
-                    failed[failure], asyncio.run(both(address, asked.per_second, asked.seconds)), strict=True
+                    failed[failure], asyncio.run(both(address, requests, asked.per_second, asked.seconds)), strict=True
                 ):
                     add(total, load)
     print(f"loyalty well: the others' p50 {well.percentile(0.5):.1f} ms, p99 {well.percentile(0.99):.1f} ms")

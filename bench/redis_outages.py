@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from bench.load import Connection, cycle, open_loop
 from bench.rig import cabinet, dashboard_request, rig
@@ -38,6 +38,7 @@ def main() -> None:
     arguments.add_argument("--per-second", type=float, default=40)
     arguments.add_argument("--hooks", type=int, default=100)
     asked = arguments.parse_args()
+    requests = cycle(dashboard_request, range(1005, 1205))
     with RedisServer() as redis:
         settings: dict[str, object] = {
             "KABINET__CACHE__REDIS_URL": redis.url,
@@ -54,7 +55,10 @@ def main() -> None:
                 ]
                 for phase, happens in phases:
                     happens(redis)
-                    print(f"{phase:8} {asyncio.run(both(one, other, asked.per_second, asked.seconds))}", flush=True)
+                    print(
+                        f"{phase:8} {asyncio.run(both(one, other, requests, asked.per_second, asked.seconds))}",
+                        flush=True,
+                    )
         settings["KABINET__FRESHNESS__PROFILE__FRESH_SECONDS"] = 60
         with rig(settings, erp=SESSIONS) as (offices, one), cabinet(offices, settings) as other:
             tries = [asyncio.run(heard(one, other, number)) for number in range(asked.hooks)]
@@ -65,9 +69,8 @@ def main() -> None:
             print(f"a webhook at one cabinet {what}: {spread}, in {len(times)} tries")
 
 
-async def both(one: str, other: str, per_second: float, seconds: float) -> str:
+async def both(one: str, other: str, requests: Iterator[bytes], per_second: float, seconds: float) -> str:
     """Half of the load for each; what came of it, in a line."""
-    requests = cycle(dashboard_request, range(1005, 1205))
     half = per_second / 2
     loads = await asyncio.gather(
         *(
